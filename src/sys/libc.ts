@@ -1,0 +1,89 @@
+import { SyscallError, UnsupportedError } from '../errors.ts';
+import { type Koffi, loadKoffi } from './native.ts';
+
+/** `AF_NETLINK` etc. from <sys/socket.h>, <sched.h>, <sys/file.h>: what the calls below take. */
+export const AF_NETLINK = 16;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0o2000000;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_TRUNC = 0x20;
+export const CLONE_NEWNET = 0x40000000;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
+
+type Call = (...args: readonly (number | Uint8Array | string | null)[]) => unknown;
+
+let koffi: Koffi | undefined;
+let library: ReturnType<Koffi['load']> | undefined;
+const functions = new Map<string, Call>();
+
+function symbol(prototype: string): Call {
+  let call = functions.get(prototype);
+  if (call === undefined) {
+    if (process.platform !== 'linux') throw new UnsupportedError('netlink');
+    koffi ??= loadKoffi();
+    library ??= koffi.load(null);
+    call = library.func(prototype);
+    functions.set(prototype, call);
+  }
+  return call;
+}
+
+// errno is read at once: any call of the runtime in between overwrites it.
+function check(syscall: string, object: string, call: Call, ...args: Parameters<Call>): number {
+  const result = Number(call(...args));
+  if (result < 0) throw new SyscallError(syscall, object, koffi?.errno() ?? 0);
+  return result;
+}
+
+/** socket(2). */
+export function socket(domain: number, type: number, protocol: number): number {
+  const call = symbol('int socket(int domain, int type, int protocol)');
+  return check('socket', `protocol ${protocol}`, call, domain, type, protocol);
+}
+
+/** bind(2) to a raw `sockaddr`. */
+export function bind(fd: number, address: Uint8Array): void {
+  const call = symbol('int bind(int fd, const uint8_t *addr, uint32_t len)');
+  check('bind', `fd ${fd}`, call, fd, address, address.length);
+}
+
+/** setsockopt(2) with raw option bytes. */
+export function setsockopt(fd: number, level: number, option: number, value: Uint8Array): void {
+  const call = symbol('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t len)');
+  check('setsockopt', `level ${level} option ${option}`, call, fd, level, option, value, value.length);
+}
+
+/** sendto(2); returns the number of bytes sent. */
+export function sendto(fd: number, data: Uint8Array, flags: number, address: Uint8Array): number {
+  const call = symbol(
+    'ssize_t sendto(int fd, const uint8_t *data, size_t len, int flags, const uint8_t *addr, uint32_t alen)',
+  );
+  return check('sendto', `fd ${fd}`, call, fd, data, data.length, flags, address, address.length);
+}
+
+/** recvfrom(2) into `data`; the sender's address goes to `address`. With MSG_TRUNC the true length is returned. */
+export function recvfrom(fd: number, data: Uint8Array, flags: number, address: Uint8Array): number {
+  const call = symbol(
+    'ssize_t recvfrom(int fd, _Out_ uint8_t *data, size_t len, int flags, _Out_ uint8_t *addr, _Inout_ uint8_t *alen)',
+  );
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, address.length, true);
+  return check('recvfrom', `fd ${fd}`, call, fd, data, data.length, flags, address, length);
+}
+
+/** setns(2): moves the calling thread into the namespace behind `fd`. */
+export function setns(fd: number, nstype: number, object: string): void {
+  check('setns', object, symbol('int setns(int fd, int nstype)'), fd, nstype);
+}
+
+/** flock(2). */
+export function flock(fd: number, operation: number, object: string): void {
+  check('flock', object, symbol('int flock(int fd, int operation)'), fd, operation);
+}
+
+/** ioctl(2) without an argument; returns its result. */
+export function ioctl(fd: number, request: number, object: string): number {
+  return check('ioctl', object, symbol('int ioctl(int fd, unsigned long request, int zero)'), fd, request, 0);
+}

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+// pool 'forks': under 'threads' a test runs in a worker thread whose /proc/self is not its own, and
+// network namespaces belong to threads.
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'] } },
+      { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, fileParallelism: false },
+      },
+    ],
+  },
+});
