@@ -58,7 +58,7 @@ export function setsockopt(fd: number, level: number, option: number, value: Uin
 /** sendto(2); returns the number of bytes sent. */
 export function sendto(fd: number, data: Uint8Array, flags: number, address: Uint8Array): number {
   const call = symbol(
-    'ssize_t sendto(int fd, const uint8_t *data, size_t len, int flags, const uint8_t *addr, uint32_t alen)',
+    'int64_t sendto(int fd, const uint8_t *data, size_t len, int flags, const uint8_t *addr, uint32_t alen)',
   );
   return check('sendto', `fd ${fd}`, call, fd, data, data.length, flags, address, address.length);
 }
@@ -66,7 +66,7 @@ export function sendto(fd: number, data: Uint8Array, flags: number, address: Uin
 /** recvfrom(2) into `data`; the sender's address goes to `address`. With MSG_TRUNC the true length is returned. */
 export function recvfrom(fd: number, data: Uint8Array, flags: number, address: Uint8Array): number {
   const call = symbol(
-    'ssize_t recvfrom(int fd, _Out_ uint8_t *data, size_t len, int flags, _Out_ uint8_t *addr, _Inout_ uint8_t *alen)',
+    'int64_t recvfrom(int fd, uint8_t *data, size_t len, int flags, uint8_t *addr, uint8_t *alen)',
   );
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, address.length, true);
