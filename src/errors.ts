@@ -1,7 +1,14 @@
 import { getSystemErrorName } from 'node:util';
 
 /** Which kind of failure a {@link PlumbError} is; branch on this or on {@link isErrno}, never on text. */
-export type ErrorKind = 'io' | 'not-found' | 'netlink' | 'dump-interrupted' | 'wire' | 'config' | 'unsupported';
+export type ErrorKind =
+  | 'io'
+  | 'not-found'
+  | 'netlink'
+  | 'dump-interrupted'
+  | 'wire'
+  | 'config'
+  | 'unsupported';
 
 /** Base of every error that this project's libraries throw on purpose. */
 export abstract class PlumbError extends Error {

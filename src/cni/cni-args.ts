@@ -29,9 +29,13 @@ export function parseCniArgs(text: string): CniArgs {
     values.set(key, value);
   }
   const ignoreUnknown = parseBool('IgnoreUnknown', values.get('IgnoreUnknown'));
-  const unknown = [...values.keys()].filter((key) => !['IP', 'MAC', 'GATEWAY', 'IgnoreUnknown'].includes(key));
+  const unknown = [...values.keys()].filter(
+    (key) => !['IP', 'MAC', 'GATEWAY', 'IgnoreUnknown'].includes(key),
+  );
   if (unknown.length > 0 && !ignoreUnknown) {
-    throw invalid(`unknown key ${unknown.join(', ')}: allowed are IP, MAC, GATEWAY, and others with IgnoreUnknown=1`);
+    throw invalid(
+      `unknown key ${unknown.join(', ')}: allowed are IP, MAC, GATEWAY, and others with IgnoreUnknown=1`,
+    );
   }
   const isAddress = (part: string): boolean => parseIp(part) !== undefined;
   const ip = parseList('IP', values, (part) => isAddress(part) || parsePrefix(part) !== undefined);

@@ -54,7 +54,9 @@ export function parseEnvironment(env: Variables, allowLoopback = false): Environ
     const value = env[name] ?? '';
     const rule = value === '' ? `required for ${command}` : ruleBroken(name, value, command, allowLoopback);
     if (rule !== undefined) {
-      problems.push(value === '' ? `${name} is missing: ${rule}` : `${name} is ${JSON.stringify(value)}: ${rule}`);
+      problems.push(
+        value === '' ? `${name} is missing: ${rule}` : `${name} is ${JSON.stringify(value)}: ${rule}`,
+      );
     }
   }
   if (problems.length > 0) throw invalid(problems);
@@ -76,7 +78,12 @@ function invalid(problems: readonly string[]): CniError {
   return new CniError(ErrInvalidEnvironmentVariables, `invalid environment: ${problems.join('; ')}`);
 }
 
-function ruleBroken(name: string, value: string, command: Command, allowLoopback: boolean): string | undefined {
+function ruleBroken(
+  name: string,
+  value: string,
+  command: Command,
+  allowLoopback: boolean,
+): string | undefined {
   if (name === 'CNI_CONTAINERID') return isIdentifier(value) ? undefined : `must be ${IDENTIFIER_RULE}`;
   if (name !== 'CNI_IFNAME') return undefined;
   const owner = command === 'ADD' ? RESERVED_IFNAMES.get(value) : undefined;

@@ -48,7 +48,8 @@ function parseIpv6(text: string): IpAddress | undefined {
   }
   const halves = source.split('::');
   if (halves.length > 2) return undefined;
-  const groups = (half: string | undefined): string[] => (half === undefined || half === '' ? [] : half.split(':'));
+  const groups = (half: string | undefined): string[] =>
+    half === undefined || half === '' ? [] : half.split(':');
   const head = groups(halves[0]);
   const tail = groups(halves[1]);
   const missing = 8 - head.length - tail.length;

@@ -1,8 +1,15 @@
-import { NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST } from './abi/netlink.ts';
 import { isErrno } from '../errors.ts';
+import { NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST } from './abi/netlink.ts';
 import { DumpInterruptedError, NetlinkError, WireError } from './errors.ts';
 import { concat } from './wire/buffer.ts';
-import { decodeAck, encodeMessage, type Message, NLMSG_DONE, NLMSG_ERROR, splitMessages } from './wire/message.ts';
+import {
+  decodeAck,
+  encodeMessage,
+  type Message,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  splitMessages,
+} from './wire/message.ts';
 
 /** What a connection needs from a socket: datagrams to and from the kernel, nothing else. */
 export interface Transport {
@@ -107,7 +114,8 @@ export class Connection {
     let broken: unknown;
     while (waiting > 0) {
       const datagram = this.#transport.receive();
-      if (datagram === undefined) throw new WireError(`${requests[0]?.what ?? 'request'}: the kernel sent no answer`);
+      if (datagram === undefined)
+        throw new WireError(`${requests[0]?.what ?? 'request'}: the kernel sent no answer`);
       let messages: Message[] = [];
       try {
         messages = splitMessages(datagram);
@@ -124,7 +132,13 @@ export class Connection {
           waiting--;
           const { errno, extendedAck } = decodeAck(message);
           if (errno !== 0) {
-            outcomes[index] = new NetlinkError(request.what, request.name, errno, extendedAck, message.sequence);
+            outcomes[index] = new NetlinkError(
+              request.what,
+              request.name,
+              errno,
+              extendedAck,
+              message.sequence,
+            );
           }
         } else {
           answers.push(message.payload.slice());

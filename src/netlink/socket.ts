@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
+import { isErrno, SyscallError } from '../errors.ts';
 import * as libc from '../sys/libc.ts';
 import { withNetnsFd } from '../sys/netns.ts';
-import { isErrno, SyscallError } from '../errors.ts';
 import { NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK, NETLINK_ROUTE } from './abi/netlink.ts';
 import { SO_RCVBUFFORCE, SO_SNDBUFFORCE, SOL_NETLINK, SOL_SOCKET } from './abi/socket.ts';
 import { Connection, type Transport } from './conn.ts';
@@ -73,7 +73,8 @@ class NetlinkSocket implements Transport {
       }
       // Any process may send to our port: only the kernel's (port 0) word counts.
       if (viewOf(this.#sender).getUint32(4, true) !== 0) continue;
-      if (length > this.#buffer.length) throw new SyscallError('recvfrom', 'netlink answer of more than 64 KiB', 90);
+      if (length > this.#buffer.length)
+        throw new SyscallError('recvfrom', 'netlink answer of more than 64 KiB', 90);
       return this.#buffer.subarray(0, length);
     }
   }

@@ -12,7 +12,8 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
 
-type Call = (...args: readonly (number | Uint8Array | string | null)[]) => unknown;
+type Argument = number | Uint8Array;
+type Call = (...args: Argument[]) => unknown;
 
 let koffi: Koffi | undefined;
 let library: ReturnType<Koffi['load']> | undefined;
@@ -31,7 +32,7 @@ function symbol(prototype: string): Call {
 }
 
 // errno is read at once: any call of the runtime in between overwrites it.
-function check(syscall: string, object: string, call: Call, ...args: Parameters<Call>): number {
+function check(syscall: string, object: string, call: Call, ...args: Argument[]): number {
   const result = Number(call(...args));
   if (result < 0) throw new SyscallError(syscall, object, koffi?.errno() ?? 0);
   return result;

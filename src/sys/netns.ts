@@ -1,5 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { constants } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { errorMessage, SyscallError, UnsupportedError } from '../errors.ts';
 import * as libc from './libc.ts';
 

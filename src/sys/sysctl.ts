@@ -9,9 +9,13 @@ import { SyscallError, UnsupportedError } from '../errors.ts';
  */
 export function sysctlPath(key: string): string {
   const separator = /[./]/.exec(key)?.[0];
-  const parts =
-    separator === '/' ? key.split('/') : key.split('.').map((part) => part.replaceAll('/', '.'));
-  if (separator === '.' && !key.includes('/') && parts.length > 5 && /^net\.ipv[46]\.(conf|neigh)\./.test(key)) {
+  const parts = separator === '/' ? key.split('/') : key.split('.').map((part) => part.replaceAll('/', '.'));
+  if (
+    separator === '.' &&
+    !key.includes('/') &&
+    parts.length > 5 &&
+    /^net\.ipv[46]\.(conf|neigh)\./.test(key)
+  ) {
     parts.splice(3, parts.length - 4, parts.slice(3, -1).join('.'));
   }
   if (parts.some((part) => part === '' || part === '.' || part === '..')) {

@@ -6,7 +6,15 @@ import { ip, mac } from '../wire/value.ts';
 import { objectCodec } from './object.ts';
 
 /** `struct ndmsg`, <linux/neighbour.h>. */
-export const ndmsg = struct({ family: U8, pad1: U8, pad2: U16, ifindex: I32, state: U16, flags: U8, type: U8 });
+export const ndmsg = struct({
+  family: U8,
+  pad1: U8,
+  pad2: U16,
+  ifindex: I32,
+  state: U16,
+  flags: U8,
+  type: U8,
+});
 
 /** Attributes of a neighbour: NDA_*. */
 export const neighbourAttributes = attributes({

@@ -34,7 +34,10 @@ export function splitAttributes(data: Uint8Array): RawAttribute[] {
     const view = viewOf(slice(data, offset, HEADER));
     const length = view.getUint16(0, true);
     if (length < HEADER) throw new WireError(`attribute at ${offset} has length ${length}`);
-    all.push({ type: view.getUint16(2, true) & NLA_TYPE_MASK, data: slice(data, offset + HEADER, length - HEADER) });
+    all.push({
+      type: view.getUint16(2, true) & NLA_TYPE_MASK,
+      data: slice(data, offset + HEADER, length - HEADER),
+    });
     offset += align4(length);
   }
   return all;
@@ -70,7 +73,9 @@ export type AttributesOf<C> = C extends Codec<infer T> ? T : never;
  * A set of attributes, described once. What is undefined is not sent; attributes without a name here are kept
  * in `unknown` and sent again by `encode`, after the others.
  */
-export function attributes<S extends Spec>(spec: S): Codec<Values<S> & { unknown?: RawAttribute[] | undefined }> {
+export function attributes<S extends Spec>(
+  spec: S,
+): Codec<Values<S> & { unknown?: RawAttribute[] | undefined }> {
   const names = new Map<number, keyof S>(Object.keys(spec).map((name) => [spec[name]?.type ?? -1, name]));
   return {
     encode(values) {
@@ -104,7 +109,8 @@ export function attributes<S extends Spec>(spec: S): Codec<Values<S> & { unknown
 /** A list: the same attribute type again and again inside a nest (NFTA_LIST_ELEM). */
 export function listOf<T>(type: number, codec: Codec<T>): Codec<readonly T[]> {
   return {
-    encode: (values) => concat(values.map((value) => encodeAttribute(type | NLA_F_NESTED, codec.encode(value)))),
+    encode: (values) =>
+      concat(values.map((value) => encodeAttribute(type | NLA_F_NESTED, codec.encode(value)))),
     decode: (data) => splitAttributes(data).map((raw) => codec.decode(raw.data)),
   };
 }

@@ -1,7 +1,7 @@
-import { WireError } from '../errors.ts';
 import type { ExtendedAck } from '../errors.ts';
-import { align4, slice, viewOf } from './buffer.ts';
+import { WireError } from '../errors.ts';
 import { splitAttributes } from './attributes.ts';
+import { align4, slice, viewOf } from './buffer.ts';
 import { string, u32 } from './value.ts';
 
 /** Size of `struct nlmsghdr`. */

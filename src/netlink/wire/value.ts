@@ -1,4 +1,4 @@
-import { type IpAddress, ipFromBytes, ipToBytes, parseIp, formatIp } from '../../ip/address.ts';
+import { formatIp, type IpAddress, ipFromBytes, ipToBytes, parseIp } from '../../ip/address.ts';
 import { WireError } from '../errors.ts';
 import { viewOf } from './buffer.ts';
 
@@ -101,7 +101,8 @@ export const ip: Codec<string> = {
 /** A MAC address of 6 bytes as `02:00:5e:10:00:01`; other hardware address lengths decode alike. */
 export const mac: Codec<string> = {
   encode(value) {
-    if (!/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(value)) throw new WireError(`${value} is not a MAC address`);
+    if (!/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(value))
+      throw new WireError(`${value} is not a MAC address`);
     return Uint8Array.from(value.split(':'), (part) => Number.parseInt(part, 16));
   },
   decode: (data) => Array.from(data, (byte) => byte.toString(16).padStart(2, '0')).join(':'),

@@ -1,0 +1,88 @@
+/**
+ * Compiles the JSON Schemas into validators that need nothing at run time: src/cni/generated/validate-*.js and
+ * their types. ajv writes the code, esbuild folds the few helpers of ajv into it.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import standaloneModule from 'ajv/dist/standalone/index.js';
+import { buildSync } from 'esbuild';
+
+// ajv is CommonJS, whose default export reaches an ES module as a property.
+const standaloneCode = standaloneModule.default;
+const root = dirname(import.meta.dirname);
+const outFolder = join(root, 'src/cni/generated');
+
+/** One generated module: the schema's file, and each exported validator with its place in the schema and type. */
+interface Output {
+  readonly schema: string;
+  readonly module: string;
+  readonly validators: readonly { readonly name: string; readonly pointer: string; readonly type: string }[];
+}
+
+const OUTPUTS: readonly Output[] = [
+  {
+    schema: 'network-config',
+    module: 'validate-config',
+    validators: [
+      { name: 'validateConfig', pointer: '', type: 'RawConfig' },
+      { name: 'isHostLocal', pointer: '#/$defs/hostLocal', type: 'RawHostLocal' },
+      { name: 'isStatic', pointer: '#/$defs/static', type: 'RawStatic' },
+    ],
+  },
+  {
+    schema: 'result',
+    module: 'validate-result',
+    validators: [
+      { name: 'validateResult020', pointer: '#/$defs/result020', type: 'RawResult020' },
+      { name: 'validateResult030', pointer: '#/$defs/result030', type: 'RawResult' },
+      { name: 'validateResult100', pointer: '#/$defs/result100', type: 'RawResult' },
+    ],
+  },
+];
+
+function generate(output: Output): void {
+  const file = `${output.schema}.schema.json`;
+  const schema: unknown = JSON.parse(readFileSync(join(root, 'schemas', file), 'utf8'));
+  if (typeof schema !== 'object' || schema === null) throw new Error(`${file} holds no object`);
+  // verbose puts the schema's part that refused, with its description, into the error; a $ref stays a call, as
+  // code that is repeated at each place would have to be loaded at each start.
+  const ajv = new Ajv2020({
+    code: { source: true, esm: true, optimize: 2 },
+    strictTypes: false,
+    verbose: true,
+    messages: false,
+    inlineRefs: false,
+  });
+  ajv.addSchema(schema);
+  const refs = Object.fromEntries(output.validators.map(({ name, pointer }) => [name, `${file}${pointer}`]));
+  const built = buildSync({
+    stdin: { contents: standaloneCode(ajv, refs), resolveDir: root, loader: 'js' },
+    bundle: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+    logLevel: 'warning',
+  });
+  const code = built.outputFiles[0]?.text;
+  if (code === undefined) throw new Error(`esbuild gave nothing for ${file}`);
+  writeFileSync(join(outFolder, `${output.module}.js`), `// Generated from schemas/${file}.\n${code}`);
+  writeFileSync(join(outFolder, `${output.module}.d.ts`), types(output));
+}
+
+function types(output: Output): string {
+  const names = [...new Set(output.validators.map(({ type }) => type))].sort();
+  const declarations = output.validators.map(
+    ({ name, type }) => `export declare const ${name}: Validator<${type}>;\n`,
+  );
+  return [
+    `import type { ${names.join(', ')} } from '../raw.ts';\n`,
+    "import type { Validator } from '../validate.ts';\n",
+    ...declarations,
+  ].join('');
+}
+
+mkdirSync(outFolder, { recursive: true });
+for (const output of OUTPUTS) generate(output);

@@ -1,0 +1,174 @@
+import { isErrno, NotFoundError } from '../../errors.ts';
+import * as abi from '../abi/if_link.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../abi/netlink.ts';
+import { RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK } from '../abi/rtnetlink.ts';
+import type { Connection, Request } from '../conn.ts';
+import { decodeLink, type Link, type LinkAttributes, linkMessage, vethPeer } from '../message/link.ts';
+
+/** One end of a veth pair: its final name and where it lies. */
+export interface VethEnd {
+  readonly name: string;
+  /** Namespace to create the end in; the connection's own when it is left out. The caller keeps the fd. */
+  readonly netnsFd?: number;
+  /** MAC address; the kernel chooses when it is left out. */
+  readonly mac?: string;
+  /** MTU in bytes; 1500 when it is left out. */
+  readonly mtu?: number;
+  /** Interface group, for {@link deleteLinksByGroup}. */
+  readonly group?: number;
+  /** Set the end up in the same request. */
+  readonly up?: boolean;
+}
+
+function endAttributes(end: VethEnd): LinkAttributes {
+  return { ifname: end.name, netNsFd: end.netnsFd, address: end.mac, mtu: end.mtu, group: end.group };
+}
+
+/** The request of {@link createVeth}, for a batch. */
+export function vethRequest(host: VethEnd, peer: VethEnd): Request {
+  const linkinfo = { kind: 'veth', data: vethPeer(endAttributes(peer)) };
+  return {
+    type: RTM_NEWLINK,
+    name: 'RTM_NEWLINK',
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: linkMessage.encode({}, { ...endAttributes(host), linkinfo }),
+    what: `create veth pair ${host.name} and ${peer.name}`,
+  };
+}
+
+/**
+ * Creates a veth pair, each end in its namespace under its final name, MAC and MTU, with one request: the kernel
+ * makes both or neither. Throws {@link NetlinkError}: EEXIST (a name is taken), EPERM, EINVAL (a bad name).
+ */
+export function createVeth(conn: Connection, host: VethEnd, peer: VethEnd): void {
+  conn.request(vethRequest(host, peer));
+}
+
+/** Creates a bridge. Throws {@link NetlinkError} (EEXIST). */
+export function createBridge(conn: Connection, name: string): void {
+  conn.request({
+    type: RTM_NEWLINK,
+    name: 'RTM_NEWLINK',
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: linkMessage.encode({}, { ifname: name, linkinfo: { kind: 'bridge' } }),
+    what: `create bridge ${name}`,
+  });
+}
+
+/** A link, by name or by index. */
+export type LinkRef = string | number;
+
+function refer(link: LinkRef): { header: { index?: number }; attributes: LinkAttributes } {
+  return typeof link === 'string'
+    ? { header: {}, attributes: { ifname: link } }
+    : { header: { index: link }, attributes: {} };
+}
+
+/** The link of that name or index; undefined when there is none. */
+export function findLink(conn: Connection, link: LinkRef): Link | undefined {
+  const { header, attributes } = refer(link);
+  try {
+    const [payload] = conn.request({
+      type: RTM_GETLINK,
+      name: 'RTM_GETLINK',
+      payload: linkMessage.encode(header, attributes),
+      what: `get link ${link}`,
+    });
+    return payload === undefined ? undefined : decodeLink(payload);
+  } catch (error) {
+    if (isErrno(error, 'ENODEV')) return undefined;
+    throw error;
+  }
+}
+
+/** Like {@link findLink}, but throws {@link NotFoundError}. */
+export function getLink(conn: Connection, link: LinkRef): Link {
+  const found = findLink(conn, link);
+  if (found === undefined) throw new NotFoundError('get link', `link ${link}`);
+  return found;
+}
+
+/** Every link of the namespace; complete even if links come and go meanwhile. */
+export function listLinks(conn: Connection): Link[] {
+  return conn
+    .dump({ type: RTM_GETLINK, name: 'RTM_GETLINK', payload: linkMessage.encode({}, {}), what: 'list links' })
+    .map(decodeLink);
+}
+
+/** What {@link setLink} changes; what is left out stays. */
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: string;
+  /** Index of the master (bridge); 0 frees the link from its master. */
+  readonly masterIndex?: number;
+  readonly group?: number;
+  readonly name?: string;
+  readonly netnsFd?: number;
+}
+
+/** The request of {@link setLink}, for a batch. */
+export function setLinkRequest(link: LinkRef, change: LinkChange): Request {
+  const { header, attributes } = refer(link);
+  const flags = change.up === undefined ? {} : { flags: change.up ? abi.IFF_UP : 0, change: abi.IFF_UP };
+  return {
+    type: RTM_SETLINK,
+    name: 'RTM_SETLINK',
+    payload: linkMessage.encode(
+      { ...header, ...flags },
+      {
+        ...attributes,
+        ifname: change.name ?? attributes.ifname,
+        mtu: change.mtu,
+        address: change.mac,
+        master: change.masterIndex,
+        group: change.group,
+        netNsFd: change.netnsFd,
+      },
+    ),
+    what: `set ${Object.keys(change).join(', ')} of link ${link}`,
+  };
+}
+
+/** Changes a link. Throws {@link NotFoundError} when it does not exist, otherwise {@link NetlinkError}. */
+export function setLink(conn: Connection, link: LinkRef, change: LinkChange): void {
+  // A rename must name the link by index: IFLA_IFNAME is already the new name.
+  const ref = change.name !== undefined && typeof link === 'string' ? getLink(conn, link).index : link;
+  const request = setLinkRequest(ref, change);
+  try {
+    conn.request(request);
+  } catch (error) {
+    if (isErrno(error, 'ENODEV'))
+      throw new NotFoundError(request.what, `link ${link}`, 'ENODEV', { cause: error });
+    throw error;
+  }
+}
+
+/** Deletes a link; one that is gone already is success. Throws {@link NetlinkError} for anything else. */
+export function deleteLink(conn: Connection, link: LinkRef): void {
+  const { header, attributes } = refer(link);
+  try {
+    conn.request({
+      type: RTM_DELLINK,
+      name: 'RTM_DELLINK',
+      payload: linkMessage.encode(header, attributes),
+      what: `delete link ${link}`,
+    });
+  } catch (error) {
+    if (!isErrno(error, 'ENODEV')) throw error;
+  }
+}
+
+/** Deletes every link of an interface group in one request; an empty group is success. */
+export function deleteLinksByGroup(conn: Connection, group: number): void {
+  try {
+    conn.request({
+      type: RTM_DELLINK,
+      name: 'RTM_DELLINK',
+      payload: linkMessage.encode({}, { group }),
+      what: `delete links of group ${group}`,
+    });
+  } catch (error) {
+    if (!isErrno(error, 'ENODEV')) throw error;
+  }
+}

@@ -1,0 +1,120 @@
+import { isErrno } from '../../errors.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../abi/netlink.ts';
+import * as abi from '../abi/rtnetlink.ts';
+import type { Connection, Request } from '../conn.ts';
+import { decodeRoute, type Route, routeMessage } from '../message/route.ts';
+import { addressFamily } from './addresses.ts';
+
+/** A route to add, replace or delete. */
+export interface RouteSpec {
+  /** Destination network; host bits must be 0. */
+  readonly dst: string;
+  readonly prefixLength: number;
+  readonly ifindex?: number;
+  readonly gateway?: string;
+  /** The gateway is on the link although no address says so (RTNH_F_ONLINK). */
+  readonly onlink?: boolean;
+  readonly prefsrc?: string;
+  /** Routing table; main (254) when it is left out. */
+  readonly table?: number;
+  /** RT_SCOPE_*; universe with a gateway, link without, unless told. IPv6 has no scopes. */
+  readonly scope?: number;
+  readonly priority?: number;
+  /** Path MTU in bytes. */
+  readonly mtu?: number;
+  /** TCP maximum segment size to advertise, in bytes. */
+  readonly advmss?: number;
+}
+
+function payload(spec: RouteSpec, deleting: boolean): Uint8Array {
+  const { table = abi.RT_TABLE_MAIN, mtu, advmss } = spec;
+  const scope = spec.scope ?? (spec.gateway === undefined ? abi.RT_SCOPE_LINK : abi.RT_SCOPE_UNIVERSE);
+  return routeMessage.encode(
+    {
+      family: addressFamily(spec.dst),
+      dstLength: spec.prefixLength,
+      table: table > 255 ? abi.RT_TABLE_COMPAT : table,
+      protocol: deleting ? abi.RTPROT_UNSPEC : abi.RTPROT_BOOT,
+      scope: deleting && spec.scope === undefined ? abi.RT_SCOPE_NOWHERE : scope,
+      type: deleting ? abi.RTN_UNSPEC : abi.RTN_UNICAST,
+      flags: spec.onlink === true ? abi.RTNH_F_ONLINK : 0,
+    },
+    {
+      dst: spec.prefixLength === 0 ? undefined : spec.dst,
+      oif: spec.ifindex,
+      gateway: spec.gateway,
+      priority: spec.priority,
+      prefsrc: spec.prefsrc,
+      metrics: mtu === undefined && advmss === undefined ? undefined : { mtu, advmss },
+      table: table > 255 ? table : undefined,
+    },
+  );
+}
+
+function words(spec: RouteSpec, dev: string | undefined): string {
+  const via = spec.gateway === undefined ? '' : ` via ${spec.gateway}`;
+  const on = dev ?? spec.ifindex;
+  const table = spec.table === undefined ? '' : ` table ${spec.table}`;
+  return `route ${spec.dst}/${spec.prefixLength}${via}${on === undefined ? '' : ` dev ${on}`}${table}`;
+}
+
+/** The request of {@link addRoute} (or, with `replace`, of {@link replaceRoute}), for a batch. */
+export function routeRequest(spec: RouteSpec, dev?: string, replace = false): Request {
+  return {
+    type: abi.RTM_NEWROUTE,
+    name: 'RTM_NEWROUTE',
+    flags: NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL),
+    payload: payload(spec, false),
+    what: `${replace ? 'replace' : 'add'} ${words(spec, dev)}`,
+  };
+}
+
+/** Adds a route. Throws {@link NetlinkError}: EEXIST, ENETUNREACH (gateway not reachable), ENODEV. */
+export function addRoute(conn: Connection, spec: RouteSpec): void {
+  conn.request(routeRequest(spec));
+}
+
+/** Adds a route or replaces the one to the same destination (in that table, with that priority). */
+export function replaceRoute(conn: Connection, spec: RouteSpec): void {
+  conn.request(routeRequest(spec, undefined, true));
+}
+
+/** Deletes a route; absence is success. */
+export function deleteRoute(conn: Connection, spec: RouteSpec): void {
+  try {
+    conn.request({
+      type: abi.RTM_DELROUTE,
+      name: 'RTM_DELROUTE',
+      payload: payload(spec, true),
+      what: `delete ${words(spec, undefined)}`,
+    });
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH', 'ENODEV')) throw error;
+  }
+}
+
+/** What {@link listRoutes} is narrowed to. */
+export interface RouteFilter {
+  readonly table?: number;
+  readonly ifindex?: number;
+  readonly family?: 4 | 6;
+}
+
+/** The routes of the namespace in all tables, or those that fit the filter; cached clones are left out. */
+export function listRoutes(conn: Connection, filter: RouteFilter = {}): Route[] {
+  const family = filter.family === undefined ? 0 : addressFamily(filter.family === 6 ? '::' : '0.0.0.0');
+  return conn
+    .dump({
+      type: abi.RTM_GETROUTE,
+      name: 'RTM_GETROUTE',
+      // Filtered here: filters in the request need strict checking and differ between kernels.
+      payload: routeMessage.encode({ family }, {}),
+      what: 'list routes',
+    })
+    .map(decodeRoute)
+    .filter(
+      (route) =>
+        (filter.table === undefined || route.table === filter.table) &&
+        (filter.ifindex === undefined || route.ifindex === filter.ifindex),
+    );
+}
