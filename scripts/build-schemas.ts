@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv } from 'ajv';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { buildSync } from 'esbuild';
 
@@ -26,17 +26,17 @@ const OUTPUTS: readonly Output[] = [
     module: 'validate-config',
     validators: [
       { name: 'validateConfig', pointer: '', type: 'RawConfig' },
-      { name: 'isHostLocal', pointer: '#/$defs/hostLocal', type: 'RawHostLocal' },
-      { name: 'isStatic', pointer: '#/$defs/static', type: 'RawStatic' },
+      { name: 'isHostLocal', pointer: '#/definitions/hostLocal', type: 'RawHostLocal' },
+      { name: 'isStatic', pointer: '#/definitions/static', type: 'RawStatic' },
     ],
   },
   {
     schema: 'result',
     module: 'validate-result',
     validators: [
-      { name: 'validateResult020', pointer: '#/$defs/result020', type: 'RawResult020' },
-      { name: 'validateResult030', pointer: '#/$defs/result030', type: 'RawResult' },
-      { name: 'validateResult100', pointer: '#/$defs/result100', type: 'RawResult' },
+      { name: 'validateResult020', pointer: '#/definitions/result020', type: 'RawResult020' },
+      { name: 'validateResult030', pointer: '#/definitions/result030', type: 'RawResult' },
+      { name: 'validateResult100', pointer: '#/definitions/result100', type: 'RawResult' },
     ],
   },
 ];
@@ -47,7 +47,7 @@ function generate(output: Output): void {
   if (typeof schema !== 'object' || schema === null) throw new Error(`${file} holds no object`);
   // verbose puts the schema's part that refused, with its description, into the error; a $ref stays a call, as
   // code that is repeated at each place would have to be loaded at each start.
-  const ajv = new Ajv2020({
+  const ajv = new Ajv({
     code: { source: true, esm: true, optimize: 2 },
     strictTypes: false,
     verbose: true,

@@ -1,5 +1,5 @@
 import { isErrno } from '../../errors.ts';
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../abi/netlink.ts';
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../abi/netlink.ts';
 import * as abi from '../abi/rtnetlink.ts';
 import type { Connection, Request } from '../conn.ts';
 import { decodeRoute, type Route, routeMessage } from '../message/route.ts';
@@ -58,14 +58,23 @@ function words(spec: RouteSpec, dev: string | undefined): string {
   return `route ${spec.dst}/${spec.prefixLength}${via}${on === undefined ? '' : ` dev ${on}`}${table}`;
 }
 
-/** The request of {@link addRoute} (or, with `replace`, of {@link replaceRoute}), for a batch. */
-export function routeRequest(spec: RouteSpec, dev?: string, replace = false): Request {
+/** `add` fails on EEXIST, `replace` takes the place of the old one, `append` stands behind others to the same network. */
+export type RouteMode = 'add' | 'replace' | 'append';
+
+const MODE_FLAGS: Readonly<Record<RouteMode, number>> = {
+  add: NLM_F_EXCL,
+  replace: NLM_F_REPLACE,
+  append: NLM_F_APPEND,
+};
+
+/** The request of {@link addRoute} (or, told so, of {@link replaceRoute}), for a batch. */
+export function routeRequest(spec: RouteSpec, dev?: string, mode: RouteMode = 'add'): Request {
   return {
     type: abi.RTM_NEWROUTE,
     name: 'RTM_NEWROUTE',
-    flags: NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL),
+    flags: NLM_F_CREATE | MODE_FLAGS[mode],
     payload: payload(spec, false),
-    what: `${replace ? 'replace' : 'add'} ${words(spec, dev)}`,
+    what: `${mode} ${words(spec, dev)}`,
   };
 }
 
@@ -76,7 +85,7 @@ export function addRoute(conn: Connection, spec: RouteSpec): void {
 
 /** Adds a route or replaces the one to the same destination (in that table, with that priority). */
 export function replaceRoute(conn: Connection, spec: RouteSpec): void {
-  conn.request(routeRequest(spec, undefined, true));
+  conn.request(routeRequest(spec, undefined, 'replace'));
 }
 
 /** Deletes a route; absence is success. */

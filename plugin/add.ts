@@ -1,0 +1,141 @@
+import { CniError } from '../src/cni/error.ts';
+import type { NetworkConfig } from '../src/cni/config.ts';
+import { type CniArgs, parseCniArgs } from '../src/cni/cni-args.ts';
+import type { Environment } from '../src/cni/environment.ts';
+import type { Result } from '../src/cni/result.ts';
+import { isErrno } from '../src/errors.ts';
+import { addressBits, formatIp, formatPrefix } from '../src/ip/address.ts';
+import { IFA_F_NODAD, IFA_F_NOPREFIXROUTE } from '../src/netlink/abi/if_addr.ts';
+import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
+import type { Connection } from '../src/netlink/conn.ts';
+import { deleteLinkByName } from '../src/netlink/helpers.ts';
+import { addressRequest } from '../src/netlink/ops/addresses.ts';
+import { createVeth, findLink, getLink, setLinkRequest } from '../src/netlink/ops/links.ts';
+import { routeRequest } from '../src/netlink/ops/routes.ts';
+import { connect } from '../src/netlink/socket.ts';
+import { setSysctl } from '../src/sys/sysctl.ts';
+import { allocate, storeOf } from './ipam.ts';
+import { configuredRoute, gatewayRoutes, type PodAddress, routesOf } from './layout.ts';
+import { type AttachmentKey, hostInterfaceName, macAddresses } from './names.ts';
+import { withSandbox } from './sandbox.ts';
+import { Undo } from './undo.ts';
+
+const DEFAULT_MTU = 1500;
+
+/** What {@link add} hands to the process: the result, and how to take everything back if it cannot be delivered. */
+export interface Added {
+  readonly result: Result;
+  readonly undo: Undo;
+}
+
+/** ADD: a veth pair between host and container, addresses, routes. Whatever fails, nothing is left. */
+export function add(env: Environment, config: NetworkConfig): Added {
+  if (config.ipMasq) {
+    throw new CniError(7, 'ipMasq: true is not available in this version; leave it out or masquerade on the host');
+  }
+  const args = parseCniArgs(env.args);
+  return withSandbox(env.netns, (netnsFd) => {
+    const undo = new Undo();
+    try {
+      return { result: attach(env, config, args, netnsFd, undo), undo };
+    } catch (error) {
+      const failures = undo.run();
+      if (failures.length > 0 && error instanceof Error) error.message += ` (undoing: ${failures.join('; ')})`;
+      throw error;
+    }
+  });
+}
+
+function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd: number, undo: Undo): Result {
+  const key: AttachmentKey = { network: config.name, containerId: env.containerId, ifname: env.ifname };
+  const hostName = hostInterfaceName(key);
+  const host = connect();
+  const inside = connect({ netnsFd });
+  try {
+    if (findLink(host, hostName) !== undefined) {
+      throw new CniError(100, `${env.containerId} has an interface ${env.ifname} on network ${config.name} already (${hostName})`);
+    }
+    const store = storeOf(config);
+    let pods: PodAddress[] = [];
+    if (store !== undefined && config.ipam !== undefined) {
+      pods = allocate(store, config.ipam, config, key, args, () => false);
+      undo.register(() => store.release(key));
+    }
+    const macs = macAddresses(key);
+    const mtu = config.mtu === undefined || config.mtu === 0 ? DEFAULT_MTU : config.mtu;
+    const mac = config.mac ?? (args.mac === undefined || args.mac === '' ? macs.container : args.mac);
+    let created = true;
+    undo.register(() => created && deleteLinkByName(hostName));
+    try {
+      createVeth(host, { name: hostName, mac: macs.host, mtu }, { name: env.ifname, netnsFd, mac, mtu });
+    } catch (error) {
+      // A link that stood in the way is somebody else's, and must not be undone.
+      created = !isErrno(error, 'EEXIST');
+      throw error;
+    }
+    configureContainer(inside, env.ifname, config, pods);
+    configureHost(host, hostName, pods);
+    return {
+      interfaces: [
+        { name: hostName, mac: macs.host, mtu },
+        { name: env.ifname, mac, mtu, sandbox: env.netns },
+      ],
+      ips: pods.map(({ address, gateway }) => ({
+        address: formatPrefix(address),
+        ...(gateway === undefined ? {} : { gateway: formatIp(gateway) }),
+        interface: 1,
+      })),
+      routes: [...routesOf(config)],
+      dns: config.dns ?? {},
+    };
+  } finally {
+    inside.close();
+    host.close();
+  }
+}
+
+function flagsFor(family: 4 | 6): number {
+  // No duplicate can be on a link with two ends that we both own, and detection would delay the pod by a second.
+  return family === 6 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NOPREFIXROUTE;
+}
+
+function configureContainer(inside: Connection, ifname: string, config: NetworkConfig, pods: readonly PodAddress[]): void {
+  const ifindex = getLink(inside, ifname).index;
+  inside.batchAll([
+    setLinkRequest(ifindex, { up: true }),
+    ...pods.map(({ address }) =>
+      addressRequest(
+        {
+          ifindex,
+          address: formatIp(address.address),
+          prefixLength: address.prefixLength,
+          flags: flagsFor(address.address.family),
+        },
+        ifname,
+      ),
+    ),
+    ...pods.flatMap(gatewayRoutes).map((route) => routeRequest({ ...route, ifindex }, ifname, 'append')),
+    ...routesOf(config).map((route) => routeRequest({ ...configuredRoute(route, pods), ifindex }, ifname)),
+  ]);
+}
+
+function configureHost(host: Connection, hostName: string, pods: readonly PodAddress[]): void {
+  const ifindex = getLink(host, hostName).index;
+  host.batchAll([
+    setLinkRequest(ifindex, { up: true }),
+    ...pods.flatMap(({ address, gateway }) => {
+      const bits = addressBits(address.address.family);
+      const route = routeRequest(
+        { dst: formatIp(address.address), prefixLength: bits, ifindex, scope: RT_SCOPE_LINK },
+        hostName,
+        'replace',
+      );
+      if (gateway === undefined) return [route];
+      const flags = flagsFor(address.address.family);
+      return [addressRequest({ ifindex, address: formatIp(gateway), prefixLength: bits, flags }, hostName), route];
+    }),
+  ]);
+  const families = new Set(pods.map(({ address }) => address.address.family));
+  if (families.has(4)) setSysctl('net.ipv4.ip_forward', '1');
+  if (families.has(6)) setSysctl('net.ipv6.conf.all.forwarding', '1');
+}

@@ -1,0 +1,100 @@
+import type { NetworkConfig } from '../src/cni/config.ts';
+import type { Environment } from '../src/cni/environment.ts';
+import { CniError } from '../src/cni/error.ts';
+import { decodeResult, type ResultInterface } from '../src/cni/result.ts';
+import { addressBits, formatIp, formatPrefix, type IpPrefix, parsePrefix } from '../src/ip/address.ts';
+import type { Link } from '../src/netlink/message/link.ts';
+import { listAddresses } from '../src/netlink/ops/addresses.ts';
+import { findLink } from '../src/netlink/ops/links.ts';
+import { listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
+import type { Route } from '../src/netlink/message/route.ts';
+import { connect } from '../src/netlink/socket.ts';
+import { storeOf } from './ipam.ts';
+import { configuredRoute, type PodAddress } from './layout.ts';
+import { hostInterfaceName } from './names.ts';
+import { withSandbox } from './sandbox.ts';
+import { parseIp } from '../src/ip/address.ts';
+
+/** CHECK: throws {@link CniError} 102 that names each single thing that is not as ADD left it. */
+export function check(env: Environment, config: NetworkConfig): void {
+  if (config.prevResult === undefined) throw new CniError(7, 'prevResult: missing, CHECK needs the result of ADD');
+  const result = decodeResult(config.prevResult, config.cniVersion);
+  const key = { network: config.name, containerId: env.containerId, ifname: env.ifname };
+  const faults = withSandbox(env.netns, (netnsFd) => {
+    const host = connect();
+    const inside = connect({ netnsFd });
+    try {
+      const mine = result.interfaces.findIndex((i) => i.name === env.ifname && i.sandbox === env.netns);
+      if (mine < 0) return [`prevResult has no interface ${env.ifname} in ${env.netns}`];
+      const link = findLink(inside, env.ifname);
+      if (link === undefined) return [`interface ${env.ifname} is missing in the container`];
+      const found = linkFaults(link, result.interfaces[mine], 'in the container');
+      const pods = result.ips
+        .filter((ip) => ip.interface === undefined || ip.interface === mine)
+        .flatMap((ip): PodAddress[] => {
+          const address = parsePrefix(ip.address);
+          const gateway = ip.gateway === undefined ? undefined : parseIp(ip.gateway);
+          return address === undefined ? [] : [{ address, gateway }];
+        });
+      const present = new Set(listAddresses(inside, link.index).map((a) => `${a.address}/${a.prefixLength}`));
+      for (const { address } of pods) {
+        if (!present.has(formatPrefix(address))) found.push(`address ${formatPrefix(address)} is missing on ${env.ifname}`);
+      }
+      const routes = listRoutes(inside, { ifindex: link.index });
+      for (const route of config.ipam?.routes ?? []) {
+        const wanted = configuredRoute(route, pods);
+        if (!routes.some((r) => sameRoute(r, wanted))) found.push(`route ${route.dst} is missing or changed on ${env.ifname}`);
+      }
+      const hostName = hostInterfaceName(key);
+      const hostLink = findLink(host, hostName);
+      if (hostLink === undefined) return [...found, `host interface ${hostName} is missing`];
+      found.push(...linkFaults(hostLink, result.interfaces.find((i) => i.name === hostName), 'on the host'));
+      if (hostLink.peerIndex !== link.index || link.peerIndex !== hostLink.index) {
+        found.push(`${hostName} is not the other end of ${env.ifname}`);
+      }
+      const hostRoutes = listRoutes(host, { ifindex: hostLink.index });
+      for (const { address } of pods) {
+        if (!hostRoutes.some((r) => isHostRoute(r, address))) {
+          found.push(`host route to ${formatIp(address.address)} dev ${hostName} is missing`);
+        }
+      }
+      const leases = new Set(storeOf(config)?.find(key).map(formatIp));
+      for (const { address } of config.ipam === undefined ? [] : pods) {
+        if (!leases.has(formatIp(address.address))) found.push(`lease of ${formatIp(address.address)} is missing`);
+      }
+      return found;
+    } finally {
+      inside.close();
+      host.close();
+    }
+  });
+  if (faults.length > 0) throw new CniError(102, `network ${config.name}: ${faults.join('; ')}`);
+}
+
+function linkFaults(link: Link, wanted: ResultInterface | undefined, where: string): string[] {
+  const faults: string[] = [];
+  if (!link.up) faults.push(`interface ${link.name} ${where} is down`);
+  if (wanted?.mac !== undefined && wanted.mac.toLowerCase() !== link.mac) {
+    faults.push(`interface ${link.name} ${where} has MAC ${link.mac}, not ${wanted.mac}`);
+  }
+  if (wanted?.mtu !== undefined && wanted.mtu !== link.mtu) {
+    faults.push(`interface ${link.name} ${where} has MTU ${link.mtu}, not ${wanted.mtu}`);
+  }
+  return faults;
+}
+
+function sameRoute(route: Route, wanted: RouteSpec): boolean {
+  return (
+    route.dst === wanted.dst &&
+    route.prefixLength === wanted.prefixLength &&
+    route.gateway === wanted.gateway &&
+    route.table === (wanted.table ?? 254) &&
+    (wanted.priority === undefined || wanted.priority === 0 || route.priority === wanted.priority) &&
+    route.mtu === wanted.mtu &&
+    route.advmss === wanted.advmss
+  );
+}
+
+function isHostRoute(route: Route, address: IpPrefix): boolean {
+  return route.dst === formatIp(address.address) && route.prefixLength === addressBits(address.address.family) && route.table === 254;
+}

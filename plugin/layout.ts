@@ -1,0 +1,52 @@
+import type { NetworkConfig, Route } from '../src/cni/config.ts';
+import { ConfigError } from '../src/errors.ts';
+import { addressBits, formatIp, type IpAddress, type IpPrefix, networkOf, parseIp, parsePrefix } from '../src/ip/address.ts';
+import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
+import type { RouteSpec } from '../src/netlink/ops/routes.ts';
+
+/** One address of the container, with the gateway that its host end answers for. */
+export interface PodAddress {
+  readonly address: IpPrefix;
+  readonly gateway: IpAddress | undefined;
+}
+
+/** Routes inside the container that make the gateway reachable and lead the own subnet through it. */
+export function gatewayRoutes(pod: PodAddress): RouteSpec[] {
+  const { address, gateway } = pod;
+  if (gateway === undefined) return [];
+  const bits = addressBits(address.address.family);
+  const prefsrc = formatIp(address.address);
+  const via = formatIp(gateway);
+  const routes: RouteSpec[] = [{ dst: via, prefixLength: bits, scope: RT_SCOPE_LINK, prefsrc }];
+  if (address.prefixLength < bits) {
+    const dst = formatIp(networkOf(address));
+    routes.push({ dst, prefixLength: address.prefixLength, gateway: via, prefsrc });
+  }
+  return routes;
+}
+
+/** A configured route as the kernel gets it: via its own gateway, else the family's, else straight to the link. */
+export function configuredRoute(route: Route, pods: readonly PodAddress[]): RouteSpec {
+  const dst = parsePrefix(route.dst);
+  if (dst === undefined) throw new ConfigError('ipam.routes', `${route.dst} is not a network`);
+  const family = dst.address.family;
+  const own = pods.find((pod) => pod.address.address.family === family && pod.gateway !== undefined)?.gateway;
+  const onLink = route.scope !== undefined && route.scope >= RT_SCOPE_LINK;
+  const gateway = route.gw === undefined ? (onLink ? undefined : own) : parseIp(route.gw);
+  const { mtu, advmss, priority, table, scope } = route;
+  return {
+    dst: formatIp(networkOf(dst)),
+    prefixLength: dst.prefixLength,
+    ...(gateway === undefined ? {} : { gateway: formatIp(gateway) }),
+    ...(mtu === undefined || mtu === 0 ? {} : { mtu }),
+    ...(advmss === undefined || advmss === 0 ? {} : { advmss }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(table === undefined || table === 0 ? {} : { table }),
+    ...(scope === undefined ? {} : { scope }),
+  };
+}
+
+/** The configured routes of a network; none without IPAM. */
+export function routesOf(config: NetworkConfig): readonly Route[] {
+  return config.ipam?.routes ?? [];
+}

@@ -1,0 +1,33 @@
+/** What one attachment is known by: the network, the container and the interface inside it. */
+export interface AttachmentKey {
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+const OFFSET = 0xcbf29ce484222325n;
+const PRIME = 0x100000001b3n;
+const MASK = 0xffffffffffffffffn;
+
+// FNV-1a, 64 bits: loading node:crypto costs 9 ms, and a name needs no secrecy.
+function hash(key: AttachmentKey): string {
+  let value = OFFSET;
+  for (const byte of new TextEncoder().encode(`${key.network}\0${key.containerId}\0${key.ifname}`)) {
+    value = ((value ^ BigInt(byte)) * PRIME) & MASK;
+  }
+  return value.toString(16).padStart(16, '0');
+}
+
+/** Name of the host end: `plumb` and 10 hexadecimal digits, 15 characters as the kernel allows. */
+export function hostInterfaceName(key: AttachmentKey): string {
+  return `plumb${hash(key).slice(-10)}`;
+}
+
+/**
+ * Locally administered unicast MACs of both ends, the same for the same attachment. Setting them explicitly
+ * keeps udev's MACAddressPolicy=persistent away (NET_ADDR_SET).
+ */
+export function macAddresses(key: AttachmentKey): { readonly host: string; readonly container: string } {
+  const tail = (hash(key).slice(-10).match(/../g) ?? []).join(':');
+  return { host: `06:${tail}`, container: `02:${tail}` };
+}

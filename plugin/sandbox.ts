@@ -1,0 +1,30 @@
+import { closeSync, fstatSync, statSync } from 'node:fs';
+import { CniError } from '../src/cni/error.ts';
+import { errorMessage } from '../src/errors.ts';
+import { isNetns, openReadOnly } from '../src/sys/netns.ts';
+
+/**
+ * Opens CNI_NETNS once, hands the fd to `fn` and closes it: whatever happens to the path meanwhile, all that is
+ * done is done to the namespace that was found. Throws {@link CniError} 4 when the path is no network namespace
+ * or is the host's own.
+ */
+export function withSandbox<T>(path: string, fn: (netnsFd: number) => T): T {
+  let fd: number;
+  try {
+    fd = openReadOnly(path);
+  } catch (error) {
+    throw new CniError(4, `CNI_NETNS: ${errorMessage(error)}`, 'the container has no network namespace at this path', {
+      cause: error,
+    });
+  }
+  try {
+    if (!isNetns(fd)) throw new CniError(4, `CNI_NETNS: ${path} is not a network namespace`);
+    const [given, own] = [fstatSync(fd), statSync('/proc/thread-self/ns/net')];
+    if (given.dev === own.dev && given.ino === own.ino) {
+      throw new CniError(4, `CNI_NETNS: ${path} is the host's own network namespace`);
+    }
+    return fn(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
