@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors.ts';
 import {
   addressBits,
   contains,
@@ -12,7 +13,6 @@ import {
   parsePrefix,
   sameIp,
 } from '../ip/address.ts';
-import { ConfigError } from '../errors.ts';
 import type { RawRange } from './raw.ts';
 import { notAllowed } from './validate.ts';
 
@@ -56,19 +56,19 @@ export function checkedRangeSets(sets: readonly (readonly PlacedRange[])[]): Ran
         const allowed = `IPv${first.family} only, as ${first.path}: one range set is of one family`;
         throw notAllowed(`${span.path}.subnet`, span.input.subnet, allowed);
       }
-      const other = earlier.find((it) => it.family === span.family && it.start <= span.end && span.start <= it.end);
+      const other = earlier.find(
+        (it) => it.family === span.family && it.start <= span.end && span.start <= it.end,
+      );
       if (other !== undefined) {
-        throw new ConfigError(`${span.path}.subnet`, `${span.input.subnet} overlaps ${other.path} (${other.input.subnet})`);
+        throw new ConfigError(
+          `${span.path}.subnet`,
+          `${span.input.subnet} overlaps ${other.path} (${other.input.subnet})`,
+        );
       }
       earlier.push(span);
     }
     return spans.map((span) => span.input);
   });
-}
-
-/** The family of a checked range. */
-export function familyOf(range: RangeInput): Family {
-  return range.subnet.includes(':') && parsePrefix(range.subnet)?.address.family !== 4 ? 6 : 4;
 }
 
 function checkedRange({ path, raw }: PlacedRange): Span {
@@ -113,7 +113,8 @@ function bound(path: string, text: string | null | undefined, subnet: IpPrefix):
   if (address === undefined || !contains(subnet, address)) {
     throw notAllowed(path, text, `an address in ${formatPrefix(subnet)}`);
   }
-  if (sameIp(address, subnet.address)) throw notAllowed(path, text, 'an address that is not the network address');
+  if (sameIp(address, subnet.address))
+    throw notAllowed(path, text, 'an address that is not the network address');
   if (address.family === 4 && sameIp(address, lastOf(subnet))) {
     throw notAllowed(path, text, 'an address that is not the broadcast address');
   }

@@ -17,10 +17,10 @@ export interface RawRoute {
 
 /** The `dns` object. */
 export interface RawDns {
-  nameservers?: Optional<string[]>;
+  nameservers?: Optional<readonly string[]>;
   domain?: Optional<string>;
-  search?: Optional<string[]>;
-  options?: Optional<string[]>;
+  search?: Optional<readonly string[]>;
+  options?: Optional<readonly string[]>;
 }
 
 /** One range of host-local; the addresses are not checked yet. */

@@ -3,7 +3,7 @@ import { type Family, parseIp, parsePrefix } from '../ip/address.ts';
 import { CniError, ErrInvalidNetworkConfig } from './error.ts';
 import { validateResult020, validateResult030, validateResult100 } from './generated/validate-result.js';
 import type { RawIpConfig, RawResult, RawResult020 } from './raw.ts';
-import { checkedRoute, type Dns, type Route, tidyDns } from './route.ts';
+import { type Dns, type Route, readRoute, tidyDns } from './route.ts';
 import { notAllowed, refusal } from './validate.ts';
 import { atLeast, type CniVersion, isSupported, SUPPORTED_VERSIONS } from './versions.ts';
 
@@ -42,9 +42,14 @@ export function encodeResult(result: Result, version: CniVersion): string {
   const dns = tidyDns(result.dns);
   const dnsPart = Object.keys(dns).length === 0 ? {} : { dns };
   if (!atLeast(version, '0.3.0')) {
-    return JSON.stringify({ cniVersion: version, ip4: ipConfig(result, 4), ip6: ipConfig(result, 6), ...dnsPart });
+    return JSON.stringify({
+      cniVersion: version,
+      ip4: ipConfig(result, 4),
+      ip6: ipConfig(result, 6),
+      ...dnsPart,
+    });
   }
-  const interfaces = atLeast(version, '1.1.0')
+  const interfaces: readonly object[] = atLeast(version, '1.1.0')
     ? result.interfaces
     : result.interfaces.map(({ name, mac, sandbox }) => ({ name, mac, sandbox }));
   const ips = atLeast(version, '1.0.0')
@@ -114,9 +119,12 @@ function fromOldest(raw: RawResult020, path: string): Result {
   const addFamily = (config: RawIpConfig | null | undefined, family: Family, key: string): void => {
     if (config === null || config === undefined) return;
     const where = `${path}.${key}`;
-    result.ips.push({ address: checkedCidr(config.ip, `${where}.ip`, family), ...gatewayOf(config.gateway, where, family) });
+    result.ips.push({
+      address: checkedCidr(config.ip, `${where}.ip`, family),
+      ...gatewayOf(config.gateway, where, family),
+    });
     config.routes?.forEach((route, i) => {
-      result.routes.push(checkedRoute(route, `${where}.routes[${i}]`));
+      result.routes.push(readRoute(route, `${where}.routes[${i}]`));
     });
   };
   addFamily(raw.ip4, 4, 'ip4');
@@ -144,16 +152,24 @@ function fromLists(raw: RawResult, path: string): Result {
     if (typeof index === 'number' && index >= interfaces.length) {
       throw notAllowed(`${where}.interface`, index, `the index of one of ${interfaces.length} interfaces`);
     }
-    return { address, ...gatewayOf(ip.gateway, where, family), ...(typeof index === 'number' ? { interface: index } : {}) };
+    return {
+      address,
+      ...gatewayOf(ip.gateway, where, family),
+      ...(typeof index === 'number' ? { interface: index } : {}),
+    };
   });
-  const routes = (raw.routes ?? []).map((route, i) => checkedRoute(route, `${path}.routes[${i}]`));
+  const routes = (raw.routes ?? []).map((route, i) => readRoute(route, `${path}.routes[${i}]`));
   return { interfaces, ips, routes, dns: tidyDns(raw.dns) };
 }
 
 function checkedCidr(text: string, path: string, family?: Family): string {
   const actual = familyOf(text);
   if (actual === undefined || (family !== undefined && actual !== family)) {
-    throw notAllowed(path, text, `an ${family === undefined ? 'IP' : `IPv${family}`} address in CIDR notation`);
+    throw notAllowed(
+      path,
+      text,
+      `an ${family === undefined ? 'IP' : `IPv${family}`} address in CIDR notation`,
+    );
   }
   return text;
 }

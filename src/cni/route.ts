@@ -23,22 +23,22 @@ export interface Dns {
 }
 
 /**
- * A route with its addresses checked: dst a network (no host bits: the kernel would refuse or change it), gw
- * of the same family. JSON's null and an empty gw count as absent.
+ * A route with its addresses checked: dst in CIDR notation, gw of the same family. JSON's null and an empty gw
+ * count as absent.
  *
  * @throws ConfigError with `path` extended by the key at fault
  */
-export function checkedRoute(raw: RawRoute, path: string): Route {
+export function readRoute(raw: RawRoute, path: string): Route {
   const dst = parsePrefix(raw.dst);
-  if (dst === undefined) throw notAllowed(`${path}.dst`, raw.dst, 'a network in CIDR notation such as 192.0.2.0/24');
-  const network = networkOf(dst);
-  if (!sameIp(network, dst.address)) {
-    const hint = formatPrefix({ address: network, prefixLength: dst.prefixLength });
-    throw notAllowed(`${path}.dst`, raw.dst, `a network without host bits, here ${hint}`);
-  }
+  if (dst === undefined)
+    throw notAllowed(`${path}.dst`, raw.dst, 'a network in CIDR notation such as 192.0.2.0/24');
   const gw = raw.gw ?? '';
   if (gw !== '' && parseIp(gw)?.family !== dst.address.family) {
-    throw notAllowed(`${path}.gw`, gw, `an IPv${dst.address.family} address, as ${path}.dst is IPv${dst.address.family}`);
+    throw notAllowed(
+      `${path}.gw`,
+      gw,
+      `an IPv${dst.address.family} address, as ${path}.dst is IPv${dst.address.family}`,
+    );
   }
   const { mtu, advmss, priority, table, scope } = raw;
   return {
@@ -50,6 +50,22 @@ export function checkedRoute(raw: RawRoute, path: string): Route {
     ...(typeof table === 'number' ? { table } : {}),
     ...(typeof scope === 'number' ? { scope } : {}),
   };
+}
+
+/**
+ * {@link readRoute} for a route that is to be installed: dst must have no host bits either, which the kernel
+ * refuses (IPv4) or clears without a word (IPv6).
+ *
+ * @throws ConfigError with `path` extended by the key at fault
+ */
+export function readNewRoute(raw: RawRoute, path: string): Route {
+  const route = readRoute(raw, path);
+  const dst = parsePrefix(route.dst);
+  if (dst !== undefined && !sameIp(networkOf(dst), dst.address)) {
+    const hint = formatPrefix({ address: networkOf(dst), prefixLength: dst.prefixLength });
+    throw notAllowed(`${path}.dst`, route.dst, `a network without host bits, here ${hint}`);
+  }
+  return route;
 }
 
 /** The dns object without what is null, and without lists and a domain that are empty. */
