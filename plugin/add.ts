@@ -1,7 +1,7 @@
-import { CniError } from '../src/cni/error.ts';
-import type { NetworkConfig } from '../src/cni/config.ts';
 import { type CniArgs, parseCniArgs } from '../src/cni/cni-args.ts';
+import type { NetworkConfig } from '../src/cni/config.ts';
 import type { Environment } from '../src/cni/environment.ts';
+import { CniError } from '../src/cni/error.ts';
 import type { Result } from '../src/cni/result.ts';
 import { isErrno } from '../src/errors.ts';
 import { addressBits, formatIp, formatPrefix } from '../src/ip/address.ts';
@@ -31,7 +31,10 @@ export interface Added {
 /** ADD: a veth pair between host and container, addresses, routes. Whatever fails, nothing is left. */
 export function add(env: Environment, config: NetworkConfig): Added {
   if (config.ipMasq) {
-    throw new CniError(7, 'ipMasq: true is not available in this version; leave it out or masquerade on the host');
+    throw new CniError(
+      7,
+      'ipMasq: true is not available in this version; leave it out or masquerade on the host',
+    );
   }
   const args = parseCniArgs(env.args);
   return withSandbox(env.netns, (netnsFd) => {
@@ -40,7 +43,8 @@ export function add(env: Environment, config: NetworkConfig): Added {
       return { result: attach(env, config, args, netnsFd, undo), undo };
     } catch (error) {
       const failures = undo.run();
-      if (failures.length > 0 && error instanceof Error) error.message += ` (undoing: ${failures.join('; ')})`;
+      if (failures.length > 0 && error instanceof Error)
+        error.message += ` (undoing: ${failures.join('; ')})`;
       throw error;
     }
   });
@@ -53,7 +57,10 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
   const inside = connect({ netnsFd });
   try {
     if (findLink(host, hostName) !== undefined) {
-      throw new CniError(100, `${env.containerId} has an interface ${env.ifname} on network ${config.name} already (${hostName})`);
+      throw new CniError(
+        100,
+        `${env.containerId} has an interface ${env.ifname} on network ${config.name} already (${hostName})`,
+      );
     }
     const store = storeOf(config);
     let pods: PodAddress[] = [];
@@ -99,7 +106,12 @@ function flagsFor(family: 4 | 6): number {
   return family === 6 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NOPREFIXROUTE;
 }
 
-function configureContainer(inside: Connection, ifname: string, config: NetworkConfig, pods: readonly PodAddress[]): void {
+function configureContainer(
+  inside: Connection,
+  ifname: string,
+  config: NetworkConfig,
+  pods: readonly PodAddress[],
+): void {
   const ifindex = getLink(inside, ifname).index;
   inside.batchAll([
     setLinkRequest(ifindex, { up: true }),
@@ -132,7 +144,10 @@ function configureHost(host: Connection, hostName: string, pods: readonly PodAdd
       );
       if (gateway === undefined) return [route];
       const flags = flagsFor(address.address.family);
-      return [addressRequest({ ifindex, address: formatIp(gateway), prefixLength: bits, flags }, hostName), route];
+      return [
+        addressRequest({ ifindex, address: formatIp(gateway), prefixLength: bits, flags }, hostName),
+        route,
+      ];
     }),
   ]);
   const families = new Set(pods.map(({ address }) => address.address.family));

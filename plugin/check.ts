@@ -2,22 +2,29 @@ import type { NetworkConfig } from '../src/cni/config.ts';
 import type { Environment } from '../src/cni/environment.ts';
 import { CniError } from '../src/cni/error.ts';
 import { decodeResult, type ResultInterface } from '../src/cni/result.ts';
-import { addressBits, formatIp, formatPrefix, type IpPrefix, parsePrefix } from '../src/ip/address.ts';
+import {
+  addressBits,
+  formatIp,
+  formatPrefix,
+  type IpPrefix,
+  parseIp,
+  parsePrefix,
+} from '../src/ip/address.ts';
 import type { Link } from '../src/netlink/message/link.ts';
+import type { Route } from '../src/netlink/message/route.ts';
 import { listAddresses } from '../src/netlink/ops/addresses.ts';
 import { findLink } from '../src/netlink/ops/links.ts';
 import { listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
-import type { Route } from '../src/netlink/message/route.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { storeOf } from './ipam.ts';
 import { configuredRoute, type PodAddress } from './layout.ts';
 import { hostInterfaceName } from './names.ts';
 import { withSandbox } from './sandbox.ts';
-import { parseIp } from '../src/ip/address.ts';
 
 /** CHECK: throws {@link CniError} 102 that names each single thing that is not as ADD left it. */
 export function check(env: Environment, config: NetworkConfig): void {
-  if (config.prevResult === undefined) throw new CniError(7, 'prevResult: missing, CHECK needs the result of ADD');
+  if (config.prevResult === undefined)
+    throw new CniError(7, 'prevResult: missing, CHECK needs the result of ADD');
   const result = decodeResult(config.prevResult, config.cniVersion);
   const key = { network: config.name, containerId: env.containerId, ifname: env.ifname };
   const faults = withSandbox(env.netns, (netnsFd) => {
@@ -38,17 +45,25 @@ export function check(env: Environment, config: NetworkConfig): void {
         });
       const present = new Set(listAddresses(inside, link.index).map((a) => `${a.address}/${a.prefixLength}`));
       for (const { address } of pods) {
-        if (!present.has(formatPrefix(address))) found.push(`address ${formatPrefix(address)} is missing on ${env.ifname}`);
+        if (!present.has(formatPrefix(address)))
+          found.push(`address ${formatPrefix(address)} is missing on ${env.ifname}`);
       }
       const routes = listRoutes(inside, { ifindex: link.index });
       for (const route of config.ipam?.routes ?? []) {
         const wanted = configuredRoute(route, pods);
-        if (!routes.some((r) => sameRoute(r, wanted))) found.push(`route ${route.dst} is missing or changed on ${env.ifname}`);
+        if (!routes.some((r) => sameRoute(r, wanted)))
+          found.push(`route ${route.dst} is missing or changed on ${env.ifname}`);
       }
       const hostName = hostInterfaceName(key);
       const hostLink = findLink(host, hostName);
       if (hostLink === undefined) return [...found, `host interface ${hostName} is missing`];
-      found.push(...linkFaults(hostLink, result.interfaces.find((i) => i.name === hostName), 'on the host'));
+      found.push(
+        ...linkFaults(
+          hostLink,
+          result.interfaces.find((i) => i.name === hostName),
+          'on the host',
+        ),
+      );
       if (hostLink.peerIndex !== link.index || link.peerIndex !== hostLink.index) {
         found.push(`${hostName} is not the other end of ${env.ifname}`);
       }
@@ -60,7 +75,8 @@ export function check(env: Environment, config: NetworkConfig): void {
       }
       const leases = new Set(storeOf(config)?.find(key).map(formatIp));
       for (const { address } of config.ipam === undefined ? [] : pods) {
-        if (!leases.has(formatIp(address.address))) found.push(`lease of ${formatIp(address.address)} is missing`);
+        if (!leases.has(formatIp(address.address)))
+          found.push(`lease of ${formatIp(address.address)} is missing`);
       }
       return found;
     } finally {
@@ -96,5 +112,9 @@ function sameRoute(route: Route, wanted: RouteSpec): boolean {
 }
 
 function isHostRoute(route: Route, address: IpPrefix): boolean {
-  return route.dst === formatIp(address.address) && route.prefixLength === addressBits(address.address.family) && route.table === 254;
+  return (
+    route.dst === formatIp(address.address) &&
+    route.prefixLength === addressBits(address.address.family) &&
+    route.table === 254
+  );
 }

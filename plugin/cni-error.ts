@@ -28,5 +28,9 @@ function codeOf(error: PlumbError): number {
 export function toCniError(error: unknown): CniError {
   if (error instanceof CniError) return error;
   if (error instanceof PlumbError) return new CniError(codeOf(error), error.message);
-  return new CniError(999, `internal error: ${errorMessage(error)}`, error instanceof Error ? (error.stack ?? '') : '');
+  return new CniError(
+    999,
+    `internal error: ${errorMessage(error)}`,
+    error instanceof Error ? (error.stack ?? '') : '',
+  );
 }

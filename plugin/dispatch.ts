@@ -1,4 +1,4 @@
-import { parseNetworkConfig, type NetworkConfig } from '../src/cni/config.ts';
+import { type NetworkConfig, parseNetworkConfig } from '../src/cni/config.ts';
 import { type Environment, parseEnvironment } from '../src/cni/environment.ts';
 import { CniError, encodeError } from '../src/cni/error.ts';
 import { encodeResult } from '../src/cni/result.ts';
@@ -21,7 +21,10 @@ const NEWEST: CniVersion = '1.1.0';
 const SINCE: Readonly<Record<string, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
 
 /** Answers one call of a runtime. Never throws. */
-export function dispatch(environment: Readonly<Record<string, string | undefined>>, readStdin: () => string): Reply {
+export function dispatch(
+  environment: Readonly<Record<string, string | undefined>>,
+  readStdin: () => string,
+): Reply {
   let cniVersion: string = NEWEST;
   try {
     const env = parseEnvironment(environment);
@@ -38,7 +41,10 @@ export function dispatch(environment: Readonly<Record<string, string | undefined
 function runCommand(env: Environment, config: NetworkConfig): Reply {
   const since = SINCE[env.command];
   if (since !== undefined && !atLeast(config.cniVersion, since)) {
-    throw new CniError(1, `${env.command} needs cniVersion ${since} or later, the configuration says ${config.cniVersion}`);
+    throw new CniError(
+      1,
+      `${env.command} needs cniVersion ${since} or later, the configuration says ${config.cniVersion}`,
+    );
   }
   switch (env.command) {
     case 'ADD': {
@@ -66,7 +72,9 @@ function statedVersion(text: string): CniVersion | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || !('cniVersion' in value)) return undefined;
-    return typeof value.cniVersion === 'string' && isSupported(value.cniVersion) ? value.cniVersion : undefined;
+    return typeof value.cniVersion === 'string' && isSupported(value.cniVersion)
+      ? value.cniVersion
+      : undefined;
   } catch {
     return undefined;
   }

@@ -15,11 +15,16 @@ export function storeOf(config: NetworkConfig): LeaseStore | undefined {
   if (ipam.type !== 'host-local') {
     throw new CniError(7, `ipam.type: "${ipam.type}" is not available; this version has "host-local"`);
   }
-  return openStore(ipam.dataDir, config.name, ipam.lockTimeoutMs === undefined ? {} : { lockTimeoutMs: ipam.lockTimeoutMs });
+  return openStore(
+    ipam.dataDir,
+    config.name,
+    ipam.lockTimeoutMs === undefined ? {} : { lockTimeoutMs: ipam.lockTimeoutMs },
+  );
 }
 
 function requestedAddresses(config: NetworkConfig, args: CniArgs): IpAddress[] {
-  const wanted = config.ips.length > 0 ? config.ips : args.ip === undefined || args.ip === '' ? [] : args.ip.split(',');
+  const wanted =
+    config.ips.length > 0 ? config.ips : args.ip === undefined || args.ip === '' ? [] : args.ip.split(',');
   return wanted.map((text) => {
     const address = parseIp(text.split('/')[0] ?? '');
     if (address === undefined) throw new ConfigError('ips', `${JSON.stringify(text)} is not an IP address`);

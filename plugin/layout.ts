@@ -1,6 +1,14 @@
 import type { NetworkConfig, Route } from '../src/cni/config.ts';
 import { ConfigError } from '../src/errors.ts';
-import { addressBits, formatIp, type IpAddress, type IpPrefix, networkOf, parseIp, parsePrefix } from '../src/ip/address.ts';
+import {
+  addressBits,
+  formatIp,
+  type IpAddress,
+  type IpPrefix,
+  networkOf,
+  parseIp,
+  parsePrefix,
+} from '../src/ip/address.ts';
 import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
 import type { RouteSpec } from '../src/netlink/ops/routes.ts';
 

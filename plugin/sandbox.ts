@@ -13,9 +13,14 @@ export function withSandbox<T>(path: string, fn: (netnsFd: number) => T): T {
   try {
     fd = openReadOnly(path);
   } catch (error) {
-    throw new CniError(4, `CNI_NETNS: ${errorMessage(error)}`, 'the container has no network namespace at this path', {
-      cause: error,
-    });
+    throw new CniError(
+      4,
+      `CNI_NETNS: ${errorMessage(error)}`,
+      'the container has no network namespace at this path',
+      {
+        cause: error,
+      },
+    );
   }
   try {
     if (!isNetns(fd)) throw new CniError(4, `CNI_NETNS: ${path} is not a network namespace`);

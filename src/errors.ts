@@ -8,7 +8,10 @@ export type ErrorKind =
   | 'dump-interrupted'
   | 'wire'
   | 'config'
-  | 'unsupported';
+  | 'unsupported'
+  | 'lock-timeout'
+  | 'lease-exists'
+  | 'range-exhausted';
 
 /** Base of every error that this project's libraries throw on purpose. */
 export abstract class PlumbError extends Error {

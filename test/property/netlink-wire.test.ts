@@ -32,7 +32,12 @@ test('a link survives encoding and decoding', () => {
 });
 
 test('a route survives encoding and decoding', () => {
-  const route = fc.record({ dst: optional(v4), oif: optional(u32), gateway: optional(v4), priority: optional(u32) });
+  const route = fc.record({
+    dst: optional(v4),
+    oif: optional(u32),
+    gateway: optional(v4),
+    priority: optional(u32),
+  });
   fc.assert(
     fc.property(u8, route, (dstLength, attributes) => {
       const decoded = routeMessage.decode(routeMessage.encode({ dstLength }, attributes));

@@ -71,7 +71,8 @@ describe('bytes from the kernel tools', () => {
 });
 
 test('an error carries errno, the text and the offset of the extended ACK', () => {
-  const error = hex(`00 00 00 00 02 00 00 03 07 00 00 00 00 00 00 00 ef ff ff ff 14 00 00 00 18 00 05 06 07 00 00 00 00 00 00 00
+  const error =
+    hex(`00 00 00 00 02 00 00 03 07 00 00 00 00 00 00 00 ef ff ff ff 14 00 00 00 18 00 05 06 07 00 00 00 00 00 00 00
     08 00 01 00 6e 6f 70 00 08 00 02 00 18 00 00 00`);
   new DataView(error.buffer).setUint32(0, error.length, true);
   expect(decodeAck(only(error))).toEqual({ errno: 17, extendedAck: { message: 'nop', offset: 24 } });
