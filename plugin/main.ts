@@ -1,5 +1,6 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { isErrno } from '../src/errors.ts';
+import { exitImmediately, isLoaded } from '../src/sys/libc.ts';
 import { dispatch } from './dispatch.ts';
 
 // The process edge: the only place that knows environment, standard streams and exit code.
@@ -38,4 +39,7 @@ try {
   reply.undo?.run();
   exitCode = 1;
 }
+// Where the library is loaded the process ends by _exit(2): the runtime's own way out takes longer, and writes a
+// report for who sets NODE_V8_COVERAGE, wherever that points.
+if (isLoaded() || process.env['NODE_V8_COVERAGE'] !== undefined) exitImmediately(exitCode);
 process.exit(exitCode);

@@ -88,3 +88,13 @@ export function flock(fd: number, operation: number, object: string): void {
 export function ioctl(fd: number, request: number, object: string): number {
   return check('ioctl', object, symbol('int ioctl(int fd, unsigned long request, int zero)'), fd, request, 0);
 }
+
+/** Whether a call has been made, and the library is loaded therefore. */
+export function isLoaded(): boolean {
+  return library !== undefined;
+}
+
+/** _exit(2): ends the process at once, without anything that the runtime would do first. */
+export function exitImmediately(status: number): void {
+  symbol('void _exit(int status)')(status);
+}

@@ -1,0 +1,176 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeNetns, type Netns, run } from '../support/netns.ts';
+import { callPlugin, EXECUTABLES, type Outcome } from '../support/plugin.ts';
+
+let pod: Netns;
+let dataDir: string;
+
+beforeEach(() => {
+  pod = makeNetns();
+  dataDir = mkdtempSync('/run/leases-');
+});
+afterEach(() => {
+  pod.remove();
+  rmSync(dataDir, { recursive: true });
+});
+
+const config = (more: object = {}): Record<string, unknown> => ({
+  cniVersion: '1.1.0',
+  name: 'net',
+  type: 'plumb',
+  mtu: 1400,
+  ipam: {
+    type: 'host-local',
+    dataDir,
+    ranges: [[{ subnet: '10.99.0.0/29' }], [{ subnet: 'fd99::/64' }]],
+    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+  },
+  ...more,
+});
+
+const hostLinks = (): string[] =>
+  JSON.parse(run('ip', '-j', 'link')).map((link: { ifname: string }) => link.ifname);
+const leases = (): string[] => {
+  try {
+    return readdirSync(`${dataDir}/net`).filter(
+      (name) => /[.:]\d*\w*$/.test(name) && !name.startsWith('last'),
+    );
+  } catch {
+    return [];
+  }
+};
+const error = (outcome: Outcome): { code: number; msg: string } => {
+  expect(outcome.status).not.toBe(0);
+  return JSON.parse(outcome.stdout);
+};
+
+describe.each(EXECUTABLES)('%s', (name) => {
+  const call = (command: string, stdin: unknown, containerId = 'c1', netns = pod.path): Outcome =>
+    callPlugin(name, { command, stdin, containerId, netns });
+
+  test('ADD gives a dual-stack pod a network that works, CHECK agrees, DEL leaves nothing', () => {
+    const links = hostLinks();
+    const added = call('ADD', config());
+    expect(added).toMatchObject({ status: 0, stderr: '' });
+    const result = JSON.parse(added.stdout);
+    expect(result).toMatchObject({
+      cniVersion: '1.1.0',
+      ips: [
+        { address: '10.99.0.2/29', gateway: '10.99.0.1', interface: 1 },
+        { address: 'fd99::2/64', gateway: 'fd99::1', interface: 1 },
+      ],
+      routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+    });
+    expect(result.interfaces[1]).toMatchObject({ name: 'eth0', sandbox: pod.path, mtu: 1400 });
+    run('ping', '-c1', '-W2', '10.99.0.2');
+    run('ping', '-c1', '-W2', 'fd99::2');
+    pod.inside(() => undefined);
+    run('ip', 'netns', 'exec', pod.name, 'ping', '-c1', '-W2', 'fd99::1');
+    expect(pod.ip('addr', 'show', 'dev', 'eth0', 'scope', 'global')).not.toMatch(/tentative|dadfailed/);
+    expect(readFileSync(`${dataDir}/net/10.99.0.2`, 'latin1')).toBe('c1\r\neth0');
+    expect(call('CHECK', config({ prevResult: result }))).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(call('DEL', config({ prevResult: result }))).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(hostLinks()).toEqual(links);
+    expect(leases()).toEqual([]);
+    expect(call('DEL', config())).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  test('CHECK names each single thing that is off', () => {
+    const result = JSON.parse(call('ADD', config()).stdout);
+    const [{ name: hostName }] = result.interfaces;
+    const faults: readonly (readonly [() => unknown, RegExp])[] = [
+      [() => pod.ip('route', 'del', 'default'), /route 0\.0\.0\.0\/0/],
+      [() => run('ip', 'link', 'set', hostName, 'mtu', '1300'), /MTU 1300, not 1400/],
+      [() => run('ip', 'route', 'del', '10.99.0.2'), /host route to 10\.99\.0\.2/],
+      [() => rmSync(`${dataDir}/net/10.99.0.2`), /lease of 10\.99\.0\.2/],
+      [() => pod.ip('addr', 'del', '10.99.0.2/29', 'dev', 'eth0'), /address 10\.99\.0\.2\/29/],
+    ];
+    const expected: RegExp[] = [];
+    for (const [breakIt, message] of faults) {
+      breakIt();
+      expected.push(message);
+      const { code, msg } = error(call('CHECK', config({ prevResult: result })));
+      expect(code).toBe(102);
+      for (const part of expected) expect(msg).toMatch(part);
+    }
+    expect(call('DEL', config()).status).toBe(0);
+  });
+
+  test('an ADD that fails leaves nothing and says what the kernel said', () => {
+    const links = hostLinks();
+    const bad = config({
+      ipam: {
+        type: 'host-local',
+        dataDir,
+        subnet: '10.99.0.0/29',
+        routes: [{ dst: '192.0.2.0/24', gw: '203.0.113.1' }],
+      },
+    });
+    const { code, msg } = error(call('ADD', bad));
+    expect(code).toBe(102);
+    expect(msg).toBe(
+      'add route 192.0.2.0/24 via 203.0.113.1 dev eth0: RTM_NEWROUTE: ENETUNREACH (kernel: Nexthop has invalid gateway)',
+    );
+    expect(hostLinks()).toEqual(links);
+    expect(pod.ip('-o', 'link')).not.toContain('eth0');
+    expect(leases()).toEqual([]);
+  });
+
+  test('B06 a second ADD is refused and disturbs nothing', () => {
+    const result = JSON.parse(call('ADD', config()).stdout);
+    expect(error(call('ADD', config())).code).toBe(100);
+    expect(leases()).toHaveLength(2);
+    expect(call('CHECK', config({ prevResult: result })).status).toBe(0);
+    call('DEL', config());
+    expect(leases()).toEqual([]);
+  });
+
+  test('B08 a range that is exhausted says so', () => {
+    const small = config({ ipam: { type: 'host-local', dataDir, subnet: '10.99.0.0/30' } });
+    expect(call('ADD', small).status).toBe(0);
+    const other = makeNetns();
+    const { msg } = error(call('ADD', small, 'c2', other.path));
+    expect(msg).toBe('no address available in 10.99.0.1-10.99.0.2: all are leased');
+    expect(call('DEL', small, 'c2', other.path).status).toBe(0);
+    expect(call('DEL', small).status).toBe(0);
+    expect(call('ADD', small, 'c2', other.path).status).toBe(0);
+    expect(call('DEL', small, 'c2', other.path).status).toBe(0);
+    other.remove();
+  });
+
+  test.each([
+    ['NODE_OPTIONS', '--require /no/such.js'],
+    ['NODE_OPTIONS', '--bad-flag'],
+    ['NODE_OPTIONS', '--inspect-brk=0'],
+    ['NODE_EXTRA_CA_CERTS', '/no/such'],
+    ['NODE_V8_COVERAGE', 'coverage'],
+    ['NODE_PENDING_DEPRECATION', '1'],
+    ['BUN_BE_BUN', '1'],
+    ['BUN_OPTIONS', '--version'],
+    ['OPENSSL_CONF', '/no/such'],
+    ['HOME', '/no/such'],
+    ['TMPDIR', '/no/such'],
+    ['PATH', ''],
+  ])('B89 the environment changes nothing: %s=%s', (variable, value) => {
+    const cwd = mkdtempSync('/run/cwd-');
+    const env = { [variable]: value };
+    const version = callPlugin(name, { command: 'VERSION', stdin: '{"cniVersion":"1.0.0"}', env, cwd });
+    expect(version).toMatchObject({ status: 0 });
+    expect(JSON.parse(version.stdout).cniVersion).toBe('1.0.0');
+    const outcome = callPlugin(name, { command: 'ADD', stdin: config(), netns: pod.path, env, cwd });
+    expect(outcome.status).toBe(0);
+    expect(JSON.parse(outcome.stdout).ips).toHaveLength(2);
+    expect(callPlugin(name, { command: 'DEL', stdin: config(), netns: pod.path, env, cwd }).status).toBe(0);
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+
+  test('B90 a long result arrives whole through a slow pipe', () => {
+    const routes = Array.from({ length: 3000 }, (_, i) => ({ dst: `172.${16 + (i >> 8)}.${i & 255}.0/24` }));
+    const long = config({ ipam: { type: 'host-local', dataDir, subnet: '10.99.0.0/29', routes } });
+    const outcome = call('ADD', long);
+    expect(outcome.status).toBe(0);
+    expect(JSON.parse(outcome.stdout).routes).toHaveLength(3000);
+    expect(call('DEL', long).status).toBe(0);
+  });
+});

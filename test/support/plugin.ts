@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** The two executables that are shipped; every test of the process runs on both. */
+export const EXECUTABLES = ['plumb', 'plumb-node'] as const;
+
+/** Path of an executable in dist/. */
+export function executable(name: string): string {
+  return join(import.meta.dirname, '../../dist', name);
+}
+
+/** One call of the plugin as a runtime makes it. */
+export interface Call {
+  readonly command: string;
+  readonly containerId?: string;
+  readonly netns?: string;
+  readonly ifname?: string;
+  readonly args?: string;
+  /** Other environment variables; the plugin gets nothing from the test's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly stdin: unknown;
+}
+
+/** What came back. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Calls the executable with the CNI protocol. */
+export function callPlugin(name: string, call: Call): Outcome {
+  const { status, stdout, stderr } = spawnSync(name.includes('/') ? name : executable(name), [], {
+    cwd: call.cwd ?? '/',
+    encoding: 'utf8',
+    env: {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      ...call.env,
+      CNI_COMMAND: call.command,
+      CNI_CONTAINERID: call.containerId ?? 'c1',
+      CNI_NETNS: call.netns ?? '',
+      CNI_IFNAME: call.ifname ?? 'eth0',
+      CNI_ARGS: call.args ?? '',
+      CNI_PATH: '/usr/lib/cni',
+    },
+    input: typeof call.stdin === 'string' ? call.stdin : JSON.stringify(call.stdin),
+  });
+  return { status, stdout, stderr };
+}
