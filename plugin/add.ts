@@ -6,8 +6,9 @@ import type { Result } from '../src/cni/result.ts';
 import { isErrno } from '../src/errors.ts';
 import { addressBits, formatIp, formatPrefix } from '../src/ip/address.ts';
 import { IFA_F_NODAD, IFA_F_NOPREFIXROUTE } from '../src/netlink/abi/if_addr.ts';
+import { IN6_ADDR_GEN_MODE_NONE } from '../src/netlink/abi/if_link.ts';
 import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
-import type { Connection } from '../src/netlink/conn.ts';
+import type { Connection, Request } from '../src/netlink/conn.ts';
 import { deleteLinkByName } from '../src/netlink/helpers.ts';
 import { addressRequest } from '../src/netlink/ops/addresses.ts';
 import { createVeth, findLink, getLink, setLinkRequest } from '../src/netlink/ops/links.ts';
@@ -15,7 +16,7 @@ import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { setSysctl } from '../src/sys/sysctl.ts';
 import { allocate, storeOf } from './ipam.ts';
-import { configuredRoute, gatewayRoutes, type PodAddress, routesOf } from './layout.ts';
+import { configuredRoute, gatewayRoutes, linkLocalAddress, type PodAddress, routesOf } from './layout.ts';
 import { type AttachmentKey, hostInterfaceName, macAddresses } from './names.ts';
 import { withSandbox } from './sandbox.ts';
 import { Undo } from './undo.ts';
@@ -80,8 +81,13 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
       created = !isErrno(error, 'EEXIST');
       throw error;
     }
-    configureContainer(inside, env.ifname, config, pods);
-    configureHost(host, hostName, pods);
+    const end = (conn: Connection, name: string, mac: string): End => ({
+      ifindex: getLink(conn, name).index,
+      name,
+      mac,
+    });
+    configureContainer(inside, end(inside, env.ifname, mac), config, pods);
+    configureHost(host, end(host, hostName, macs.host), pods);
     return {
       interfaces: [
         { name: hostName, mac: macs.host, mtu },
@@ -106,15 +112,42 @@ function flagsFor(family: 4 | 6): number {
   return family === 6 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NOPREFIXROUTE;
 }
 
+/** One end, ready to come up. */
+interface End {
+  readonly ifindex: number;
+  readonly name: string;
+  readonly mac: string;
+}
+
+/**
+ * Brings an end up. With IPv6 its link-local address is given rather than left to the kernel, whose own stays
+ * tentative for a second: as long as it is, the host asks no neighbour and forwards nothing to the container.
+ */
+function upRequests(end: End, pods: readonly PodAddress[]): Request[] {
+  const up = setLinkRequest(end.ifindex, { up: true });
+  if (!pods.some(({ address }) => address.address.family === 6)) return [up];
+  const linkLocal = {
+    ifindex: end.ifindex,
+    address: linkLocalAddress(end.mac),
+    prefixLength: 64,
+    scope: RT_SCOPE_LINK,
+  };
+  return [
+    setLinkRequest(end.ifindex, { addrGenMode: IN6_ADDR_GEN_MODE_NONE }),
+    up,
+    addressRequest({ ...linkLocal, flags: IFA_F_NODAD }, end.name),
+  ];
+}
+
 function configureContainer(
   inside: Connection,
-  ifname: string,
+  end: End,
   config: NetworkConfig,
   pods: readonly PodAddress[],
 ): void {
-  const ifindex = getLink(inside, ifname).index;
+  const { ifindex, name } = end;
   inside.batchAll([
-    setLinkRequest(ifindex, { up: true }),
+    ...upRequests(end, pods),
     ...pods.map(({ address }) =>
       addressRequest(
         {
@@ -123,29 +156,29 @@ function configureContainer(
           prefixLength: address.prefixLength,
           flags: flagsFor(address.address.family),
         },
-        ifname,
+        name,
       ),
     ),
-    ...pods.flatMap(gatewayRoutes).map((route) => routeRequest({ ...route, ifindex }, ifname, 'append')),
-    ...routesOf(config).map((route) => routeRequest({ ...configuredRoute(route, pods), ifindex }, ifname)),
+    ...pods.flatMap(gatewayRoutes).map((route) => routeRequest({ ...route, ifindex }, name, 'append')),
+    ...routesOf(config).map((route) => routeRequest({ ...configuredRoute(route, pods), ifindex }, name)),
   ]);
 }
 
-function configureHost(host: Connection, hostName: string, pods: readonly PodAddress[]): void {
-  const ifindex = getLink(host, hostName).index;
+function configureHost(host: Connection, end: End, pods: readonly PodAddress[]): void {
+  const { ifindex, name } = end;
   host.batchAll([
-    setLinkRequest(ifindex, { up: true }),
+    ...upRequests(end, pods),
     ...pods.flatMap(({ address, gateway }) => {
       const bits = addressBits(address.address.family);
       const route = routeRequest(
         { dst: formatIp(address.address), prefixLength: bits, ifindex, scope: RT_SCOPE_LINK },
-        hostName,
+        name,
         'replace',
       );
       if (gateway === undefined) return [route];
       const flags = flagsFor(address.address.family);
       return [
-        addressRequest({ ifindex, address: formatIp(gateway), prefixLength: bits, flags }, hostName),
+        addressRequest({ ifindex, address: formatIp(gateway), prefixLength: bits, flags }, name),
         route,
       ];
     }),

@@ -58,3 +58,10 @@ export function configuredRoute(route: Route, pods: readonly PodAddress[]): Rout
 export function routesOf(config: NetworkConfig): readonly Route[] {
   return config.ipam?.routes ?? [];
 }
+
+/** The IPv6 link-local address of a MAC: fe80::/64 and its modified EUI-64 (RFC 4291, appendix A). */
+export function linkLocalAddress(mac: string): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((part) => Number.parseInt(part, 16));
+  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`;
+}

@@ -1,38 +1,68 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isErrno, PlumbError } from '../errors.ts';
 import * as libc from './libc.ts';
 
 /** A lock was not to be had in time; nothing was done. */
 export class LockTimeoutError extends PlumbError {
   readonly kind = 'lock-timeout';
+  /** The lock file. */
+  readonly path: string;
+  /** How long it was waited for, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Who holds it, where /proc/locks tells (it does not for a process of another pid namespace). */
+  readonly holderPid: number | undefined;
 
-  constructor(path: string, timeoutMs: number) {
-    super(
-      `lock ${path}: held by another process for more than ${timeoutMs} ms; find it with "fuser -v ${path}"`,
-    );
+  constructor(path: string, timeoutMs: number, holderPid: number | undefined) {
+    const holder = holderPid === undefined ? 'another process' : `process ${holderPid}`;
+    super(`lock ${path}: still held by ${holder} after ${timeoutMs} ms`);
+    this.path = path;
+    this.timeoutMs = timeoutMs;
+    this.holderPid = holderPid;
   }
 }
 
-const clock = new Int32Array(new SharedArrayBuffer(4));
-const FIRST_PAUSE_MS = 0.5;
-const LONGEST_PAUSE_MS = 8;
+// <asm-generic/fcntl.h>; node:fs does not name it.
+const O_CLOEXEC = 0o2000000;
+const FIRST_PAUSE_MS = 0.3;
+const LONGEST_PAUSE_MS = 5;
+
+let sleeper: Int32Array | undefined;
 
 /**
- * Runs `fn` while holding flock(2) LOCK_EX on `path`, which is made if it is missing. Throws {@link LockTimeoutError}
- * after `timeoutMs`: flock(2) itself knows no limit, so the lock is tried again and again.
+ * Runs `fn` while holding flock(2) LOCK_EX on the file `path`, which is made (0600) if it is missing; its folder
+ * must be there. Waits for the lock for `timeoutMs` milliseconds. What `fn` returns or throws is passed on.
+ *
+ * Throws {@link LockTimeoutError}, `SyscallError` of flock(2), and Node's own error when the file cannot be opened.
  */
 export function withFlock<T>(path: string, timeoutMs: number, fn: () => T): T {
-  const fd = openSync(path, 'a', 0o600);
-  try {
-    const end = performance.now() + timeoutMs;
-    for (let pause = FIRST_PAUSE_MS; !tryLock(fd, path); pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
-      if (performance.now() >= end) throw new LockTimeoutError(path, timeoutMs);
-      Atomics.wait(clock, 0, 0, pause * (0.5 + Math.random()));
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
+    try {
+      acquire(fd, path, timeoutMs, end);
+      try {
+        // A file that was removed while we waited locks out nobody: the next one makes a new file.
+        if (fstatSync(fd).nlink > 0) return fn();
+      } finally {
+        // Not left to close(2): a child that is just being forked may still share the open file.
+        libc.flock(fd, libc.LOCK_UN, path);
+      }
+    } finally {
+      closeSync(fd);
     }
-    return fn();
-  } finally {
-    // Closing the last descriptor of the open file releases the lock.
-    closeSync(fd);
+  }
+}
+
+// flock(2) knows no time limit, and an alarm signal is not to be had here: so the lock is polled. The pauses
+// vary at random, lest a crowd of waiters knocks in step.
+function acquire(fd: number, path: string, timeoutMs: number, end: number): void {
+  let pauseMs = FIRST_PAUSE_MS;
+  while (!tryLock(fd, path)) {
+    const leftMs = end - performance.now();
+    if (leftMs <= 0) throw new LockTimeoutError(path, timeoutMs, holderOf(fd));
+    sleeper ??= new Int32Array(new SharedArrayBuffer(4));
+    Atomics.wait(sleeper, 0, 0, Math.min(leftMs, pauseMs * (0.5 + Math.random())));
+    pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
   }
 }
 
@@ -43,5 +73,20 @@ function tryLock(fd: number, path: string): boolean {
   } catch (error) {
     if (isErrno(error, 'EAGAIN', 'EINTR')) return false;
     throw error;
+  }
+}
+
+// proc_locks(5): `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`; waiters have `->` behind the number. The
+// device is left out of the comparison: btrfs and overlayfs show another one there than stat(2) does.
+function holderOf(fd: number): number | undefined {
+  try {
+    const { ino } = fstatSync(fd, { bigint: true });
+    const line = readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .find((text) => /^\d+: FLOCK /.test(text) && text.includes(`:${ino} `));
+    const pid = Number(line?.trim().split(/\s+/)[4]);
+    return pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }

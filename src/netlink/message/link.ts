@@ -1,4 +1,5 @@
 import * as abi from '../abi/if_link.ts';
+import { AF_INET6 } from '../abi/socket.ts';
 import { type AttributesOf, attr, attributes, nested } from '../wire/attributes.ts';
 import { I32, U8, U16, U32 } from '../wire/field.ts';
 import { struct } from '../wire/struct.ts';
@@ -13,6 +14,11 @@ const linkInfo = attributes({
   data: nested(abi.IFLA_INFO_DATA, bytes),
 });
 
+// IFLA_AF_SPEC holds one nest for each address family, numbered by AF_*.
+const afSpec = attributes({
+  inet6: nested(AF_INET6, attributes({ addrGenMode: attr(abi.IFLA_INET6_ADDR_GEN_MODE, u8) })),
+});
+
 /** Attributes of a link: IFLA_*, <linux/if_link.h>. */
 export const linkAttributes = attributes({
   address: attr(abi.IFLA_ADDRESS, mac),
@@ -24,6 +30,7 @@ export const linkAttributes = attributes({
   linkinfo: nested(abi.IFLA_LINKINFO, linkInfo),
   netNsPid: attr(abi.IFLA_NET_NS_PID, u32),
   ifalias: attr(abi.IFLA_IFALIAS, string),
+  afSpec: nested(abi.IFLA_AF_SPEC, afSpec),
   group: attr(abi.IFLA_GROUP, u32),
   netNsFd: attr(abi.IFLA_NET_NS_FD, u32),
   extMask: attr(abi.IFLA_EXT_MASK, u32),

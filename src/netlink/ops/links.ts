@@ -105,6 +105,8 @@ export interface LinkChange {
   readonly group?: number;
   readonly name?: string;
   readonly netnsFd?: number;
+  /** How the link gets its IPv6 link-local address: IN6_ADDR_GEN_MODE_*. Heeded when the link comes up. */
+  readonly addrGenMode?: number;
 }
 
 /** The request of {@link setLink}, for a batch. */
@@ -124,6 +126,7 @@ export function setLinkRequest(link: LinkRef, change: LinkChange): Request {
         master: change.masterIndex,
         group: change.group,
         netNsFd: change.netnsFd,
+        afSpec: change.addrGenMode === undefined ? undefined : { inet6: { addrGenMode: change.addrGenMode } },
       },
     ),
     what: `set ${Object.keys(change).join(', ')} of link ${link}`,

@@ -1,0 +1,156 @@
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+} from 'node:fs';
+import { isErrno } from '../errors.ts';
+
+const NANOSECONDS = 1_000_000_000n;
+
+/**
+ * Tells which lease files an owner has without reading them all: a folder of symbolic links, one an owner, named by a
+ * hash of what its leases hold, whose target text is the list of the lease files' names. A link takes one call to
+ * make and one to read, and no block on the disk.
+ *
+ * An entry is a hint and no more: whoever uses one reads the lease files that it names. That nothing is *missing* here
+ * is known from the times of modification. When we are done we set that of the lease folder and of this folder to the
+ * same whole second in the past. Whoever changes either of them afterwards (the reference plugin, an administrator, a
+ * process of ours that is killed halfway) leaves another time there, and the next user makes the index anew.
+ * Times as the kernel sets them would not do: they move in ticks, and two changes within one tick look like one.
+ *
+ * No failure here is one of the store's: an index that cannot be written is simply never current.
+ */
+export class OwnerIndex {
+  /** Where the entries are. */
+  readonly directory: string;
+  readonly #leases: string;
+  #broken = false;
+
+  constructor(directory: string, leases: string) {
+    this.directory = directory;
+    this.#leases = leases;
+  }
+
+  /** Whether every lease is in the index: nobody changed anything since the last {@link OwnerIndex.seal}. */
+  isCurrent(): boolean {
+    try {
+      const index = statSync(this.directory, { bigint: true, throwIfNoEntry: false });
+      if (index === undefined || index.mtimeNs % NANOSECONDS !== 0n) return false;
+      return statSync(this.#leases, { bigint: true, throwIfNoEntry: false })?.mtimeNs === index.mtimeNs;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Names of the lease files that may be those of `key`; others may be among them. */
+  get(key: string): string[] {
+    const path = this.#path(key);
+    try {
+      // Most owners that are asked for have none, and an exception costs more than a call.
+      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return [];
+      return readlinkSync(path).split(',');
+    } catch {
+      return [];
+    }
+  }
+
+  /** Adds names to the entry of `key`. Must come before the lease files themselves are made. */
+  add(key: string, names: readonly string[]): void {
+    this.#attempt(() => this.#write(this.#path(key), [...new Set([...this.get(key), ...names])].join(',')));
+  }
+
+  /** Takes names out of the entry of `key`. Must come after the lease files are gone. */
+  remove(key: string, names: readonly string[]): void {
+    this.#attempt(() => {
+      const rest = this.get(key).filter((name) => !names.includes(name));
+      if (rest.length > 0) this.#write(this.#path(key), rest.join(','));
+      else removeLink(this.#path(key));
+    });
+  }
+
+  /** Makes the index anew from all leases (key and name of each) and seals it. */
+  rebuild(leases: Iterable<readonly [key: string, name: string]>): void {
+    this.#broken = false;
+    this.#attempt(() => {
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      const entries = new Map<string, string>();
+      for (const [key, name] of leases) {
+        const path = this.#path(key);
+        const before = entries.get(path);
+        entries.set(path, before === undefined ? name : `${before},${name}`);
+      }
+      for (const file of readdirSync(this.directory)) {
+        const path = `${this.directory}/${file}`;
+        if (!entries.has(path)) unlinkSync(path);
+        else if (targetOf(path) === entries.get(path)) entries.delete(path);
+      }
+      for (const [path, target] of entries) this.#write(path, target);
+    });
+    this.seal();
+  }
+
+  /** Declares the index complete; does nothing if any change to it failed since it was last made anew. */
+  seal(): void {
+    if (this.#broken) return;
+    this.#attempt(() => {
+      const time = Math.floor(Date.now() / 1000) - 2;
+      utimesSync(this.#leases, time, time);
+      utimesSync(this.directory, time, time);
+    });
+  }
+
+  #attempt(fn: () => void): void {
+    try {
+      fn();
+    } catch {
+      this.#broken = true;
+    }
+  }
+
+  #write(path: string, target: string): void {
+    try {
+      symlinkSync(target, path);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      const temporary = `${this.directory}/.entry`;
+      removeLink(temporary);
+      symlinkSync(target, temporary);
+      renameSync(temporary, path);
+    }
+  }
+
+  #path(key: string): string {
+    return `${this.directory}/${fnv1a64(key)}`;
+  }
+}
+
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function removeLink(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+// FNV-1a, 64 bits, 16 hexadecimal digits: node:crypto takes 9 ms to load. Two owners of one hash share an entry.
+function fnv1a64(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(text)) {
+    hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  }
+  return hash.toString(16).padStart(16, '0');
+}
