@@ -33,9 +33,13 @@ export interface IpamRange {
 export type RangeSet = readonly IpamRange[];
 
 /**
- * Checks and completes configured ranges, with host-local's defaults: the first address is the gateway, all but
- * the network and (IPv4) the broadcast address may be given out. `path` is where the sets stand, for messages.
- * Throws {@link ConfigError}.
+ * Checks and completes configured ranges with host-local's defaults: the gateway is the first address behind the
+ * network's, and all from there to the last (IPv6) or the last but one (IPv4, whose last is the broadcast address) may
+ * be given out; the gateway itself is left out when addresses are given. Stricter than host-local: a bound or a
+ * gateway on the network or broadcast address, and a gateway outside the subnet, are refused.
+ *
+ * @param path where the sets stand in the configuration, for messages
+ * @throws ConfigError with the path of the value at fault
  */
 export function resolveRangeSets(input: readonly (readonly RangeSpec[])[], path: string): RangeSet[] {
   if (input.length === 0) throw new ConfigError(path, 'is empty; at least one range is needed');
@@ -48,11 +52,14 @@ export function resolveRangeSets(input: readonly (readonly RangeSpec[])[], path:
     }
     return ranges;
   });
-  const all = sets.flat();
+  const all = sets.flatMap((set, i) => set.map((range, j) => ({ range, at: `${path}[${i}][${j}]` })));
   for (const [i, a] of all.entries()) {
     for (const b of all.slice(i + 1)) {
-      if (overlaps(a, b)) {
-        throw new ConfigError(path, `${describeRange(a)} and ${describeRange(b)} overlap`);
+      if (overlaps(a.range, b.range)) {
+        throw new ConfigError(
+          b.at,
+          `${describeRange(b.range)} overlaps ${describeRange(a.range)} of ${a.at}`,
+        );
       }
     }
   }
@@ -87,7 +94,11 @@ function resolveRange(spec: RangeSpec, path: string): IpamRange {
     throw new ConfigError(`${path}.subnet`, `${spec.subnet} has host bits set; the network is ${right}`);
   }
   if (addressBits(family) - subnet.prefixLength < 2) {
-    throw new ConfigError(`${path}.subnet`, `${spec.subnet} is too small to give addresses from`);
+    const longest = addressBits(family) - 2;
+    throw new ConfigError(
+      `${path}.subnet`,
+      `${spec.subnet} is too small to give addresses from; /${longest} is the smallest`,
+    );
   }
   const last = lastOf(subnet);
   const broadcast = family === 4 ? last : undefined;
@@ -95,15 +106,17 @@ function resolveRange(spec: RangeSpec, path: string): IpamRange {
   const highest: IpAddress = broadcast === undefined ? last : { family, value: last.value - 1n };
   const inside = (key: 'rangeStart' | 'rangeEnd' | 'gateway', text: string): IpAddress => {
     const address = parseIp(text);
-    if (address === undefined)
+    if (address === undefined) {
       throw new ConfigError(`${path}.${key}`, `${JSON.stringify(text)} is not an IP address`);
-    if (!contains(subnet, address))
+    }
+    if (!contains(subnet, address)) {
       throw new ConfigError(`${path}.${key}`, `${text} is not in ${spec.subnet}`);
-    if (sameIp(address, network) || (broadcast !== undefined && sameIp(address, broadcast))) {
-      throw new ConfigError(
-        `${path}.${key}`,
-        `${text} is the network or broadcast address of ${spec.subnet}`,
-      );
+    }
+    if (sameIp(address, network)) {
+      throw new ConfigError(`${path}.${key}`, `${text} is the network address of ${spec.subnet}`);
+    }
+    if (broadcast !== undefined && sameIp(address, broadcast)) {
+      throw new ConfigError(`${path}.${key}`, `${text} is the broadcast address of ${spec.subnet}`);
     }
     return address;
   };

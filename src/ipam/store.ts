@@ -1,15 +1,17 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { ConfigError, isErrno, SyscallError } from '../errors.ts';
-import { formatIp, type IpAddress, type IpPrefix, parseIp, sameIp } from '../ip/address.ts';
-import { withFlock } from '../sys/flock.ts';
+import { accessSync, constants, lstatSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ConfigError, isErrno, PlumbError, SyscallError } from '../errors.ts';
+import { formatIp, type IpAddress, type IpPrefix, parseIp } from '../ip/address.ts';
+import { LockTimeoutError, withFlock } from '../sys/flock.ts';
+import { type Candidate, candidates } from './candidates.ts';
 import { LeaseExistsError, RangeExhaustedError } from './errors.ts';
-import { describeRange, type IpamRange, type RangeSet } from './ranges.ts';
+import { formatLease, type LeaseOwner } from './lease.ts';
+import { LeaseFolder, type Slot } from './lease-folder.ts';
+import { OwnerIndex } from './owner-index.ts';
+import { describeRange, type RangeSet } from './ranges.ts';
+import { matchRequests } from './requests.ts';
 
-/** Whom a lease belongs to. */
-export interface LeaseOwner {
-  readonly containerId: string;
-  readonly ifname: string;
-}
+export type { LeaseOwner } from './lease.ts';
 
 /** An address that was given out, with its subnet's prefix length and gateway. */
 export interface Allocation {
@@ -23,258 +25,321 @@ export interface StoreOptions {
   readonly lockTimeoutMs?: number;
 }
 
-const DEFAULT_LOCK_TIMEOUT_MS = 20_000;
+/** What {@link LeaseStore.allocate} may be told. */
+export interface AllocateOptions {
+  /** Whether an address is in use although nobody has a lease on it (its lease was lost, say); asked for free ones only. */
+  readonly inUse?: (ip: IpAddress) => boolean;
+}
 
-/** Opens the leases of a network; nothing is read or made before they are used. */
+/** An address that is about to be leased, and what is there under its name. */
+interface Pick extends Candidate {
+  readonly name: string;
+  readonly slot: Slot;
+}
+
+const DEFAULT_LOCK_TIMEOUT_MS = 20_000;
+// A reader can do without the lock, at the price of reading every lease.
+const READER_LOCK_TIMEOUT_MS = 1_000;
+// Where this many addresses in a row are taken, reading all names once is cheaper than asking for each.
+const LOOKUPS_BEFORE_LISTING = 64;
+const MOST_VETOES = 65_536;
+const MOST_RACES = 16;
+
+/** Opens the leases of a network below `dataDir`; nothing is read or made before they are used. */
 export function openStore(dataDir: string, network: string, options: StoreOptions = {}): LeaseStore {
-  return new LeaseStore(`${dataDir}/${network}`, options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS);
+  return new LeaseStore(dataDir, network, options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS);
 }
 
 /**
- * The leases of one network in the reference host-local plugin's own format, so that both may work on one folder:
- * a file for each address, named by it, holding `ID CR LF IFNAME`; `last_reserved_ip.N` for each range set; `lock`.
+ * The leases of one network, in a folder that the reference plugin host-local may work on at the same time: both take
+ * the same lock. Beside it lies `.plumb-index.<network>`, which spares ADD and DEL from reading every lease;
+ * it may be removed at any time. All methods throw {@link SyscallError} when the disk fails them.
  *
- * Files are written under a temporary name and renamed under the lock: a process that is killed leaves a whole lease or none.
- * Nothing is synced to the disk, because after a power loss no container is left that a lease could belong to,
- * and a lease that is empty then counts as free.
+ * A process may be killed at any point: an entry of the index is made before its lease and removed after it, and the
+ * index counts as complete only once all is done.
  */
 export class LeaseStore {
-  readonly #directory: string;
+  readonly #dataDir: string;
+  readonly #folder: LeaseFolder;
+  readonly #index: OwnerIndex;
   readonly #lockTimeoutMs: number;
 
-  constructor(directory: string, lockTimeoutMs: number) {
-    this.#directory = directory;
+  constructor(dataDir: string, network: string, lockTimeoutMs: number) {
+    const directory = `${dataDir}/${network}`;
+    // A network's name cannot start with a dot, and may not be longer than a file's: its folder would be refused.
+    const index = `${dataDir}/.plumb-index.${network}`;
+    this.#dataDir = dataDir;
+    this.#folder = new LeaseFolder(directory, index);
+    this.#index = new OwnerIndex(index, directory);
     this.#lockTimeoutMs = lockTimeoutMs;
   }
 
   /**
-   * Gives the owner one address of each range set, the requested ones first, all or none; others round-robin
-   * behind the last one given. `inUse` vetoes an address that is leased to nobody and yet is in use.
-   * Throws {@link LeaseExistsError}, {@link RangeExhaustedError}, {@link ConfigError} for a requested address that
-   * cannot be given, {@link LockTimeoutError}, {@link SyscallError}.
+   * Gives the owner one address of each range set, all or none: the requested ones, and for the other sets the next
+   * free one behind that which was given out last. An owner that has any lease in this network gets an error, also if it
+   * asks for the very address that it has: its first ADD may have come halfway, and only DEL cleans up behind it.
+   *
+   * @throws LeaseExistsError if the owner has leases
+   * @throws RangeExhaustedError if a set has no free address
+   * @throws ConfigError if a requested address cannot be given
+   * @throws LockTimeoutError if the lock is not to be had in time
    */
   allocate(
     owner: LeaseOwner,
     sets: readonly RangeSet[],
     requested: readonly IpAddress[],
-    options: { readonly inUse?: (ip: IpAddress) => boolean } = {},
+    options: AllocateOptions = {},
   ): Allocation[] {
-    this.#io('mkdir', () => mkdirSync(this.#directory, { recursive: true, mode: 0o755 }));
-    return this.#locked(() => {
-      const leases = this.#read();
-      const existing = [...leases].filter(([, text]) => owns(owner, text)).map(([ip]) => ip);
-      if (existing.length > 0) throw new LeaseExistsError(owner.containerId, owner.ifname, existing);
-      const wanted = matchRequests(sets, requested);
-      const given: Allocation[] = [];
-      try {
-        for (const [index, set] of sets.entries()) {
-          const request = wanted.get(index);
-          const allocation =
-            request === undefined
-              ? this.#next(set, index, leases, owner, options.inUse ?? (() => false))
-              : this.#exact(request, leases, owner);
-          given.push(allocation);
+    const wanted = matchRequests(sets, requested);
+    const inUse = options.inUse ?? (() => false);
+    return this.#io(() => {
+      if (!this.#folder.exists()) mkdirSync(this.#folder.directory, { recursive: true, mode: 0o755 });
+      return this.#locked(this.#lockTimeoutMs, () => {
+        const { names } = this.#lookUp(owner);
+        if (names.length > 0) throw new LeaseExistsError(owner.containerId, owner.ifname, names);
+        for (let race = 0; ; race++) {
+          const picks = sets.map((set, index) => {
+            const request = wanted.get(index);
+            return request === undefined ? this.#next(set, index, inUse) : this.#exactly(request, inUse);
+          });
+          try {
+            this.#lease(owner, picks);
+          } catch (error) {
+            // Somebody made a lease of that name without the lock: look again.
+            if (isErrno(error, 'EEXIST') && race < MOST_RACES) continue;
+            throw error;
+          }
+          return picks.map(({ range, ip }) => ({
+            address: { address: ip, prefixLength: range.subnet.prefixLength },
+            gateway: range.gateway,
+          }));
         }
-      } catch (error) {
-        for (const { address } of given) this.#remove(formatIp(address.address));
-        throw error;
-      }
-      return given;
-    });
-  }
-
-  /** Removes every lease of the owner and returns their addresses; none is success. */
-  release(owner: LeaseOwner): IpAddress[] {
-    return this.#removeWhere((text) => owns(owner, text));
-  }
-
-  /** The owner's addresses. Takes no lock. */
-  find(owner: LeaseOwner): IpAddress[] {
-    return [...this.#read()].filter(([, text]) => owns(owner, text)).flatMap(([ip]) => parseIp(ip) ?? []);
-  }
-
-  /** Removes the leases whose owner `valid` does not know, and those without an owner; returns their addresses. */
-  collect(valid: (owner: LeaseOwner) => boolean): IpAddress[] {
-    return this.#removeWhere((text) => {
-      const [containerId = '', ifname = ''] = text.trim().split('\r\n');
-      return containerId === '' || !valid({ containerId, ifname });
-    });
-  }
-
-  #removeWhere(gone: (text: string) => boolean): IpAddress[] {
-    // Nothing is made where nothing was: a DEL for a network that was never used leaves no folder.
-    if (this.#read().size === 0) return [];
-    return this.#locked(() => {
-      const removed = [...this.#read()].filter(([, text]) => gone(text)).map(([ip]) => ip);
-      for (const ip of removed) this.#remove(ip);
-      return removed.flatMap((ip) => parseIp(ip) ?? []);
-    });
-  }
-
-  #locked<T>(fn: () => T): T {
-    return this.#io('lock', () => withFlock(`${this.#directory}/lock`, this.#lockTimeoutMs, fn));
-  }
-
-  #read(): Map<string, string> {
-    const leases = new Map<string, string>();
-    for (const name of this.#names()) {
-      if (parseIp(name) === undefined) continue;
-      try {
-        leases.set(name, readFileSync(`${this.#directory}/${name}`, 'utf8'));
-      } catch (error) {
-        if (!isErrno(error, 'ENOENT')) throw error;
-      }
-    }
-    return leases;
-  }
-
-  #names(): string[] {
-    try {
-      return readdirSync(this.#directory);
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return [];
-      return this.#io('readdir', () => {
-        throw error;
       });
+    });
+  }
+
+  /**
+   * Removes every lease of the owner; none is success. As with host-local, leases of the old format, which hold the
+   * container id alone, are the owner's if it has no others.
+   *
+   * @returns the addresses that are free now
+   * @throws LockTimeoutError if the lock is not to be had in time
+   */
+  release(owner: LeaseOwner): IpAddress[] {
+    return this.#io(() => {
+      if (!this.#folder.exists()) return [];
+      return this.#locked(this.#lockTimeoutMs, () => {
+        const { key, names } = this.#lookUp(owner);
+        if (names.length === 0) return [];
+        for (const name of names) this.#folder.remove(name);
+        this.#index.remove(key, names);
+        this.#index.seal();
+        return addresses(names);
+      });
+    });
+  }
+
+  /** The owner's addresses. Takes the lock only if the index is not up to date, and goes without if it must. */
+  find(owner: LeaseOwner): IpAddress[] {
+    return this.#io(() => {
+      if (!this.#folder.exists()) return [];
+      if (this.#index.isCurrent()) return addresses(this.#lookUp(owner).names);
+      try {
+        const timeoutMs = Math.min(this.#lockTimeoutMs, READER_LOCK_TIMEOUT_MS);
+        return this.#locked(timeoutMs, () => addresses(this.#lookUp(owner).names));
+      } catch (error) {
+        if (!(error instanceof LockTimeoutError) && !isErrno(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
+        return addresses(select(this.#folder.all(), owner).names);
+      }
+    });
+  }
+
+  /** Who has which address, by the name of the lease file; undefined for one without an owner. Takes no lock. */
+  owners(): Map<string, LeaseOwner | undefined> {
+    return this.#io(() => this.#folder.all());
+  }
+
+  /**
+   * Removes the leases whose owner is not `valid`, and those that name no owner. A lease of the old format asks with
+   * the empty `ifname`.
+   *
+   * @returns the addresses that are free now
+   * @throws LockTimeoutError if the lock is not to be had in time
+   */
+  collect(valid: (owner: LeaseOwner) => boolean): IpAddress[] {
+    return this.#io(() => {
+      if (!this.#folder.exists()) return [];
+      return this.#locked(this.#lockTimeoutMs, () => {
+        const leases = this.#folder.all();
+        const stale = [...leases].filter(([, owner]) => owner === undefined || !valid(owner));
+        for (const [name] of stale) {
+          this.#folder.remove(name);
+          leases.delete(name);
+        }
+        this.#folder.tidy();
+        this.#index.rebuild(keyed(leases));
+        return addresses(stale.map(([name]) => name));
+      });
+    });
+  }
+
+  /** Whether an ADD would find an address in each set at this moment. Takes no lock and writes nothing. */
+  hasFree(sets: readonly RangeSet[]): boolean {
+    return this.#io(() => sets.every((set, index) => this.#firstFree(set, index, () => false) !== undefined));
+  }
+
+  /**
+   * Checks, without writing, that leases can be kept here: the folders are there and writable, or can be made.
+   *
+   * @throws SyscallError naming the folder that is in the way
+   */
+  assertUsable(): void {
+    this.#io(() => {
+      let directory = this.#folder.directory;
+      while (
+        lstatSync(directory, { throwIfNoEntry: false }) === undefined &&
+        dirname(directory) !== directory
+      ) {
+        directory = dirname(directory);
+      }
+      if (!statSync(directory).isDirectory()) throw new SyscallError('opendir', directory, ENOTDIR);
+      accessSync(directory, constants.W_OK | constants.X_OK);
+    });
+  }
+
+  #locked<T>(timeoutMs: number, fn: () => T): T {
+    return withFlock(`${this.#folder.directory}/lock`, timeoutMs, fn);
+  }
+
+  // Leaves the index complete, or unable to be sealed: so it has to come first in whatever changes leases.
+  #lookUp(owner: LeaseOwner): Found {
+    if (!this.#index.isCurrent()) {
+      const leases = this.#folder.all();
+      this.#index.rebuild(keyed(leases));
+      return select(leases, owner);
     }
-  }
-
-  #exact(
-    request: { range: IpamRange; ip: IpAddress },
-    leases: ReadonlyMap<string, string>,
-    owner: LeaseOwner,
-  ): Allocation {
-    const name = formatIp(request.ip);
-    const holder = leases.get(name)?.trim().split('\r\n').join(' ');
-    if (holder !== undefined && holder !== '') throw new ConfigError('ips', `${name} is leased to ${holder}`);
-    this.#write(name, owner);
-    return allocation(request.range, request.ip);
-  }
-
-  #next(
-    set: RangeSet,
-    index: number,
-    leases: ReadonlyMap<string, string>,
-    owner: LeaseOwner,
-    inUse: (ip: IpAddress) => boolean,
-  ): Allocation {
-    for (const { range, ip } of candidates(set, this.#last(index))) {
-      const name = formatIp(ip);
-      const text = leases.get(name);
-      if ((text !== undefined && text.trim() !== '') || inUse(ip)) continue;
-      this.#write(name, owner);
-      this.#replace(`last_reserved_ip.${index}`, name);
-      return allocation(range, ip);
+    for (const key of keysOf(owner)) {
+      const hints = this.#index.get(key);
+      const names = hints.filter((name) => keyAt(this.#folder, name) === key);
+      if (names.length > 0) return { key, names };
+      // An entry that leads nowhere should not be: trust the leases.
+      if (hints.length > 0) return select(this.#folder.all(), owner);
     }
-    throw new RangeExhaustedError(set.map(describeRange));
+    return { key: formatLease(owner), names: [] };
   }
 
-  #last(index: number): IpAddress | undefined {
+  #exactly({ range, ip }: Candidate, inUse: (ip: IpAddress) => boolean): Pick {
+    const name = formatIp(ip);
+    const slot = this.#folder.slot(name);
+    if (slot === 'leased') {
+      const holder = this.#folder.owner(name);
+      const who =
+        holder === undefined ? 'something else' : `container ${holder.containerId} ${holder.ifname}`;
+      throw new ConfigError('ips', `${name} is not available: it is leased to ${who.trim()}`);
+    }
+    if (inUse(ip)) throw new ConfigError('ips', `${name} is not available: it is in use without a lease`);
+    return { range, ip, name, slot };
+  }
+
+  #next(set: RangeSet, index: number, inUse: (ip: IpAddress) => boolean): Pick {
+    const pick = this.#firstFree(set, index, inUse);
+    if (pick === undefined) throw new RangeExhaustedError(set.map(describeRange));
+    return pick;
+  }
+
+  #firstFree(set: RangeSet, index: number, inUse: (ip: IpAddress) => boolean): Pick | undefined {
+    const taken: { candidate: Candidate; name: string }[] = [];
+    let vetoes = 0;
+    let listed: Set<string> | undefined;
+    for (const candidate of candidates(set, this.#folder.lastReserved(index))) {
+      const name = formatIp(candidate.ip);
+      const slot = listed === undefined ? this.#folder.slot(name) : listed.has(name) ? 'leased' : 'absent';
+      if (slot === 'leased') {
+        if (listed !== undefined) taken.push({ candidate, name });
+        else if (++vetoes >= LOOKUPS_BEFORE_LISTING) listed = new Set(this.#folder.names());
+      } else if (!inUse(candidate.ip)) {
+        return { ...candidate, name, slot };
+      } else if (++vetoes > MOST_VETOES) {
+        break;
+      }
+    }
+    // A name in the list may be that of a file without an owner: worth a look before all is lost.
+    for (const { candidate, name } of taken) {
+      const slot = this.#folder.slot(name);
+      if (slot !== 'leased' && !inUse(candidate.ip)) return { ...candidate, name, slot };
+    }
+    return undefined;
+  }
+
+  #lease(owner: LeaseOwner, picks: readonly Pick[]): void {
+    const key = formatLease(owner);
+    const names = picks.map(({ name }) => name);
+    const made: string[] = [];
+    this.#index.add(key, names);
     try {
-      return parseIp(readFileSync(`${this.#directory}/last_reserved_ip.${index}`, 'utf8').trim());
+      for (const [index, { name, slot }] of picks.entries()) {
+        this.#folder.create(name, owner, slot);
+        made.push(name);
+        this.#folder.setLastReserved(index, name);
+      }
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return undefined;
+      for (const name of made) this.#folder.remove(name);
+      this.#index.remove(key, names);
+      this.#index.seal();
       throw error;
     }
+    this.#index.seal();
   }
 
-  #write(name: string, owner: LeaseOwner): void {
-    this.#replace(name, `${owner.containerId}\r\n${owner.ifname}`);
-  }
-
-  // Under the lock a rename is enough: nobody else makes a file of that name meanwhile.
-  #replace(name: string, text: string): void {
-    const temporary = `${this.#directory}/.plumb-new`;
-    this.#io('write', () => {
-      writeFileSync(temporary, text, { mode: 0o600 });
-      renameSync(temporary, `${this.#directory}/${name}`);
-    });
-  }
-
-  #remove(name: string): void {
-    try {
-      unlinkSync(`${this.#directory}/${name}`);
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-    }
-  }
-
-  #io<T>(syscall: string, fn: () => T): T {
+  #io<T>(fn: () => T): T {
     try {
       return fn();
     } catch (error) {
-      if (
-        error instanceof Error &&
-        !('kind' in error) &&
-        'errno' in error &&
-        typeof error.errno === 'number'
-      ) {
-        throw new SyscallError(syscall, this.#directory, Math.abs(error.errno), { cause: error });
-      }
-      throw error;
+      throw asSyscallError(error, this.#dataDir);
     }
   }
 }
 
-// Leases of host-local before 0.7 hold the container id alone.
-function owns(owner: LeaseOwner, text: string): boolean {
-  const lease = text.trim();
-  return lease === `${owner.containerId}\r\n${owner.ifname}` || lease === owner.containerId;
+/** <asm-generic/errno-base.h> */
+const ENOTDIR = 20;
+
+/** Leases of one owner, and the key that they are indexed under. */
+interface Found {
+  readonly key: string;
+  readonly names: readonly string[];
 }
 
-function allocation(range: IpamRange, address: IpAddress): Allocation {
-  return { address: { address, prefixLength: range.subnet.prefixLength }, gateway: range.gateway };
+// What the owner's leases hold: in today's format, or else in the old one.
+function keysOf(owner: LeaseOwner): readonly string[] {
+  return [formatLease(owner), formatLease({ containerId: owner.containerId, ifname: '' })];
 }
 
-function matchRequests(
-  sets: readonly RangeSet[],
-  requested: readonly IpAddress[],
-): Map<number, { range: IpamRange; ip: IpAddress }> {
-  const wanted = new Map<number, { range: IpamRange; ip: IpAddress }>();
-  for (const ip of requested) {
-    const index = sets.findIndex((set, i) => !wanted.has(i) && set.some((range) => inRange(range, ip)));
-    const range = sets[index]?.find((candidate) => inRange(candidate, ip));
-    if (range === undefined) {
-      throw new ConfigError(
-        'ips',
-        `${formatIp(ip)} is in none of ${sets.flat().map(describeRange).join(', ')}`,
-      );
-    }
-    if (sets[index]?.some((candidate) => sameIp(candidate.gateway, ip))) {
-      throw new ConfigError('ips', `${formatIp(ip)} is the gateway`);
-    }
-    wanted.set(index, { range, ip });
+function keyAt(folder: LeaseFolder, name: string): string | undefined {
+  const owner = folder.owner(name);
+  return owner === undefined ? undefined : formatLease(owner);
+}
+
+function select(leases: ReadonlyMap<string, LeaseOwner | undefined>, owner: LeaseOwner): Found {
+  const all = keyed(leases);
+  for (const key of keysOf(owner)) {
+    const names = all.filter(([other]) => other === key).map(([, name]) => name);
+    if (names.length > 0) return { key, names };
   }
-  return wanted;
+  return { key: formatLease(owner), names: [] };
 }
 
-function inRange(range: IpamRange, ip: IpAddress): boolean {
-  return (
-    ip.family === range.rangeStart.family &&
-    ip.value >= range.rangeStart.value &&
-    ip.value <= range.rangeEnd.value
-  );
+function keyed(leases: ReadonlyMap<string, LeaseOwner | undefined>): [key: string, name: string][] {
+  return [...leases].flatMap(([name, owner]) => (owner === undefined ? [] : [[formatLease(owner), name]]));
 }
 
-function* candidates(
-  set: RangeSet,
-  last: IpAddress | undefined,
-): Generator<{ range: IpamRange; ip: IpAddress }> {
-  const at = last === undefined ? -1 : set.findIndex((range) => inRange(range, last));
-  const order = at < 0 ? [...set] : [...set.slice(at), ...set.slice(0, at)];
-  const first = at < 0 || last === undefined ? undefined : last.value + 1n;
-  const parts = order.map((range, i) => ({
-    range,
-    from: i === 0 ? (first ?? range.rangeStart.value) : range.rangeStart.value,
-    to: range.rangeEnd.value,
-  }));
-  const [head] = order;
-  if (first !== undefined && head !== undefined)
-    parts.push({ range: head, from: head.rangeStart.value, to: first - 1n });
-  for (const { range, from, to } of parts) {
-    for (let value = from; value <= to; value++) {
-      const ip: IpAddress = { family: range.rangeStart.family, value };
-      if (!set.some((other) => sameIp(other.gateway, ip))) yield { range, ip };
-    }
-  }
+function addresses(names: readonly string[]): IpAddress[] {
+  return names.flatMap((name) => parseIp(name) ?? []);
+}
+
+function asSyscallError(error: unknown, fallback: string): unknown {
+  if (!(error instanceof Error) || error instanceof PlumbError) return error;
+  if (!('errno' in error) || typeof error.errno !== 'number') return error;
+  const syscall = 'syscall' in error && typeof error.syscall === 'string' ? error.syscall : 'access';
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : fallback;
+  return new SyscallError(syscall, path, Math.abs(error.errno), { cause: error });
 }

@@ -1,0 +1,155 @@
+import {
+  linkSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { isErrno } from '../errors.ts';
+import { type IpAddress, parseIp } from '../ip/address.ts';
+import { formatLease, type LeaseOwner, parseLease } from './lease.ts';
+
+const TEMPORARY = '.plumb-new';
+const LONGEST_BLANK = 8;
+
+/** What is there under the name of an address: nothing, a file without an owner (which is free too), or a lease. */
+export type Slot = 'absent' | 'ownerless' | 'leased';
+
+/**
+ * The files of one network in the format of the reference plugin host-local: for each address a file that is named by
+ * it and holds its owner; `last_reserved_ip.N` for each range set; `lock`. Throws Node's own errors.
+ *
+ * Every file is written whole under another name first and then linked or renamed to its own: a process that is
+ * killed leaves a complete lease or none. Nothing is synced to the disk: after a power loss no container is left that a
+ * lease could belong to, and an address whose lease came out empty then counts as free, so that a sync would
+ * cost every ADD some milliseconds for nothing.
+ */
+export class LeaseFolder {
+  readonly directory: string;
+  readonly #scratch: string;
+
+  /** `scratch` is a folder for half-made files, on the same file system, where the reference plugin does not look. */
+  constructor(directory: string, scratch: string) {
+    this.directory = directory;
+    this.#scratch = scratch;
+  }
+
+  /** Whether the folder is there. */
+  exists(): boolean {
+    return lstatSync(this.directory, { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Names of all files that are leases by their name; none if there is no folder. */
+  names(): string[] {
+    try {
+      return readdirSync(this.directory).filter((name) => parseIp(name) !== undefined);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }
+  }
+
+  /** Who holds the lease; undefined if there is none or it names nobody. */
+  owner(name: string): LeaseOwner | undefined {
+    return parseLease(this.#text(name));
+  }
+
+  /** Reads every lease. */
+  all(): Map<string, LeaseOwner | undefined> {
+    return new Map(this.names().map((name) => [name, this.owner(name)]));
+  }
+
+  /** What is there for an address: one system call, unless the file is suspiciously short. */
+  slot(name: string): Slot {
+    const file = lstatSync(`${this.directory}/${name}`, { throwIfNoEntry: false });
+    if (file === undefined) return 'absent';
+    if (!file.isFile() || file.size > LONGEST_BLANK) return 'leased';
+    return this.owner(name) === undefined ? 'ownerless' : 'leased';
+  }
+
+  /** Makes a lease, in the place of one without an owner if there is one; EEXIST if somebody else made one meanwhile. */
+  create(name: string, owner: LeaseOwner, slot: Slot): void {
+    this.#place(formatLease(owner), (temporary) => {
+      const path = `${this.directory}/${name}`;
+      if (slot === 'absent') {
+        // Not a rename, which would replace the lease of someone who does not care for the lock.
+        linkSync(temporary, path);
+        unlinkSync(temporary);
+      } else {
+        renameSync(temporary, path);
+      }
+    });
+  }
+
+  /** Removes a lease; that it is gone already is no error. */
+  remove(name: string): void {
+    removeFile(`${this.directory}/${name}`);
+  }
+
+  /** The address that was given out last from the range set with this index. */
+  lastReserved(set: number): IpAddress | undefined {
+    return parseIp(this.#text(`last_reserved_ip.${set}`).trim());
+  }
+
+  /** Notes which address was given out last from the range set with this index. */
+  setLastReserved(set: number, name: string): void {
+    this.#place(name, (temporary) => renameSync(temporary, `${this.directory}/last_reserved_ip.${set}`));
+  }
+
+  /** Removes what a killed process left half-made. */
+  tidy(): void {
+    removeFile(`${this.directory}/${TEMPORARY}`);
+    removeFile(`${this.#scratch}/${TEMPORARY}`);
+  }
+
+  #text(name: string): string {
+    try {
+      return readFileSync(`${this.directory}/${name}`, 'utf8');
+    } catch (error) {
+      // EISDIR: whatever it is, a lease it is not.
+      if (isErrno(error, 'ENOENT', 'EISDIR')) return '';
+      throw error;
+    }
+  }
+
+  #place(text: string, put: (temporary: string) => void): void {
+    try {
+      placeVia(`${this.#scratch}/${TEMPORARY}`, text, put);
+    } catch (error) {
+      // No such folder, read-only, or another file system: the folder itself does as well. The reference plugin
+      // reads the files there, but takes none for a lease whose name is no address.
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'EXDEV')) throw error;
+      placeVia(`${this.directory}/${TEMPORARY}`, text, put);
+    }
+  }
+}
+
+function placeVia(temporary: string, text: string, put: (temporary: string) => void): void {
+  try {
+    // Never opened for writing if it exists: it may be a second name of a lease, if its maker was killed.
+    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) {
+      removeFile(temporary);
+      throw error;
+    }
+    unlinkSync(temporary);
+    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
+  }
+  try {
+    put(temporary);
+  } catch (error) {
+    removeFile(temporary);
+    throw error;
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+  }
+}
