@@ -14,6 +14,7 @@ import { addressRequest } from '../src/netlink/ops/addresses.ts';
 import { createVeth, findLink, getLink, setLinkRequest } from '../src/netlink/ops/links.ts';
 import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
+import { addMasquerade, removeMasquerade } from '../src/nftables/masquerade.ts';
 import { setSysctl } from '../src/sys/sysctl.ts';
 import { allocate, storeOf } from './ipam.ts';
 import { configuredRoute, gatewayRoutes, linkLocalAddress, type PodAddress, routesOf } from './layout.ts';
@@ -31,12 +32,6 @@ export interface Added {
 
 /** ADD: a veth pair between host and container, addresses, routes. Whatever fails, nothing is left. */
 export function add(env: Environment, config: NetworkConfig): Added {
-  if (config.ipMasq) {
-    throw new CniError(
-      7,
-      'ipMasq: true is not available in this version; leave it out or masquerade on the host',
-    );
-  }
   const args = parseCniArgs(env.args);
   return withSandbox(env.netns, (netnsFd) => {
     const undo = new Undo();
@@ -88,6 +83,11 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
     });
     configureContainer(inside, end(inside, env.ifname, mac), config, pods);
     configureHost(host, end(host, hostName, macs.host), pods);
+    if (config.ipMasq) {
+      undo.register(() => removeMasquerade(hostName));
+      const subnets = pods.map(({ address }) => address);
+      addMasquerade(hostName, subnets);
+    }
     return {
       interfaces: [
         { name: hostName, mac: macs.host, mtu },

@@ -16,6 +16,7 @@ import { listAddresses } from '../src/netlink/ops/addresses.ts';
 import { findLink } from '../src/netlink/ops/links.ts';
 import { listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
+import { hasMasquerade } from '../src/nftables/masquerade.ts';
 import { storeOf } from './ipam.ts';
 import { configuredRoute, type PodAddress } from './layout.ts';
 import { hostInterfaceName } from './names.ts';
@@ -73,6 +74,7 @@ export function check(env: Environment, config: NetworkConfig): void {
           found.push(`host route to ${formatIp(address.address)} dev ${hostName} is missing`);
         }
       }
+      if (config.ipMasq && !hasMasquerade(hostName)) found.push(`masquerading of ${hostName} is missing`);
       const leases = new Set(storeOf(config)?.find(key).map(formatIp));
       for (const { address } of config.ipam === undefined ? [] : pods) {
         if (!leases.has(formatIp(address.address)))

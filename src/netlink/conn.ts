@@ -83,18 +83,43 @@ export class Connection {
     throw new DumpInterruptedError(request.what, DUMP_ATTEMPTS);
   }
 
+  /**
+   * Sends requests between two boundary messages, as nfnetlink's transactions want it: all of them take effect or
+   * none. The kernel's answers are read to the last one, for an abort leaves some requests without one. Throws the
+   * first {@link NetlinkError}.
+   */
+  transaction(begin: Request, requests: readonly Request[], end: Request): void {
+    const all = [begin, ...requests, end];
+    const first = this.#send(all, (request) => (request === begin || request === end ? 0 : NLM_F_ACK));
+    let acks = 0;
+    let failure: NetlinkError | undefined;
+    for (let data = this.#transport.receive(); data !== undefined; data = this.#transport.receive()) {
+      for (const message of splitMessages(data)) {
+        const request = all[message.sequence - first];
+        if (request === undefined || message.type !== NLMSG_ERROR) continue;
+        acks++;
+        const { errno, extendedAck } = decodeAck(message);
+        if (errno !== 0)
+          failure ??= new NetlinkError(request.what, request.name, errno, extendedAck, message.sequence);
+      }
+    }
+    if (failure !== undefined) throw failure;
+    if (acks < requests.length)
+      throw new WireError(`${begin.what}: ${acks} answers to ${requests.length} requests`);
+  }
+
   close(): void {
     this.#transport.close();
   }
 
-  #exchange(requests: readonly Request[], flags: number): Outcome {
+  #send(requests: readonly Request[], flags: (request: Request) => number): number {
     const first = this.#sequence + 1;
     this.#sequence += requests.length;
     const datagram = concat(
       requests.map((request, i) =>
         encodeMessage({
           type: request.type,
-          flags: NLM_F_REQUEST | flags | (request.flags ?? 0),
+          flags: NLM_F_REQUEST | flags(request) | (request.flags ?? 0),
           sequence: first + i,
           portId: 0,
           payload: request.payload,
@@ -103,7 +128,14 @@ export class Connection {
     );
     if (requests.length > 1) this.#transport.reserve(requests.length);
     this.#transport.send(datagram);
-    return this.#collect(requests, first);
+    return first;
+  }
+
+  #exchange(requests: readonly Request[], flags: number): Outcome {
+    return this.#collect(
+      requests,
+      this.#send(requests, () => flags),
+    );
   }
 
   #collect(requests: readonly Request[], first: number): Outcome {

@@ -1,0 +1,188 @@
+import { isErrno } from '../errors.ts';
+import { type IpPrefix, ipToBytes, lastOf, networkOf } from '../ip/address.ts';
+import { NETLINK_NETFILTER } from '../netlink/abi/netlink.ts';
+import * as abi from '../netlink/abi/nf_tables.ts';
+import type { Connection, Request } from '../netlink/conn.ts';
+import {
+  batchBoundary,
+  compare,
+  decodeElementKeys,
+  inSet,
+  listElements,
+  mask,
+  masquerade,
+  metaLoad,
+  networkHeader,
+  newBaseChain,
+  newRule,
+  newSet,
+  newTable,
+  setElement,
+} from '../netlink/message/nft.ts';
+import { connect } from '../netlink/socket.ts';
+import { concat } from '../netlink/wire/buffer.ts';
+
+// The ruleset: one table for the host, in which a container is one element of a set. The rules look at the
+// interface that a packet came in by, so that an element is found again by the attachment alone, whatever became of
+// its addresses, and so that a second holder of an address changes nothing.
+//
+//   table inet plumb {
+//     set masq { type ifname; }                                        # host ends whose containers are masqueraded
+//     set local4 { type ipv4_addr . ipv4_addr; flags interval; }       # subnet . subnet: one element per network
+//     set local6 { type ipv6_addr . ipv6_addr; flags interval; }
+//     chain postrouting { type nat hook postrouting priority srcnat; policy accept;
+//       ip daddr != 224.0.0.0/4 iifname @masq ip saddr . ip daddr != @local4 masquerade
+//       ip6 daddr != ff00::/8 iifname @masq ip6 saddr . ip6 daddr != @local6 masquerade
+//     }
+//   }
+const TABLE = 'plumb';
+const CHAIN = 'postrouting';
+const MASQ = 'masq';
+const SRCNAT_PRIORITY = 100;
+// nft's own type numbers, <nftables: include/datatype.h>; a concatenation shifts them by 6 bits.
+const TYPE_IPADDR = 7;
+const TYPE_IP6ADDR = 8;
+const TYPE_IFNAME = 41;
+const IFNAMSIZ = 16;
+
+function localSet(family: 4 | 6): string {
+  return `local${family}`;
+}
+
+function base(): Request[] {
+  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_EQ, NFT_CMP_NEQ } = abi;
+  const fromPod = [metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1), inSet(MASQ, NFT_REG_1)];
+  const family = (protocol: number) => [
+    metaLoad(abi.NFT_META_NFPROTO, NFT_REG_1),
+    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(protocol)),
+  ];
+  return [
+    newTable(TABLE),
+    newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, id: 1 }),
+    newSet({
+      table: TABLE,
+      name: localSet(4),
+      keyType: (TYPE_IPADDR << 6) | TYPE_IPADDR,
+      keyLength: 8,
+      fields: [4, 4],
+      id: 2,
+    }),
+    newSet({
+      table: TABLE,
+      name: localSet(6),
+      keyType: (TYPE_IP6ADDR << 6) | TYPE_IP6ADDR,
+      keyLength: 32,
+      fields: [16, 16],
+      id: 3,
+    }),
+    newBaseChain(TABLE, CHAIN, 'nat', abi.NF_INET_POST_ROUTING, SRCNAT_PRIORITY),
+    newRule(TABLE, CHAIN, [
+      ...family(abi.NFPROTO_IPV4),
+      networkHeader(16, 4, NFT_REG_1),
+      mask(NFT_REG_1, Uint8Array.of(0xf0, 0, 0, 0)),
+      compare(NFT_REG_1, NFT_CMP_NEQ, Uint8Array.of(0xe0, 0, 0, 0)),
+      ...fromPod,
+      networkHeader(12, 4, NFT_REG_1),
+      networkHeader(16, 4, NFT_REG32_01),
+      inSet(localSet(4), NFT_REG_1, true),
+      masquerade(),
+    ]),
+    newRule(TABLE, CHAIN, [
+      ...family(abi.NFPROTO_IPV6),
+      networkHeader(24, 1, NFT_REG_1),
+      compare(NFT_REG_1, NFT_CMP_NEQ, Uint8Array.of(0xff)),
+      ...fromPod,
+      networkHeader(8, 16, NFT_REG_1),
+      networkHeader(24, 16, NFT_REG_2),
+      inSet(localSet(6), NFT_REG_1, true),
+      masquerade(),
+    ]),
+  ];
+}
+
+function podElement(verb: 'NEW' | 'DEL' | 'GET', hostName: string): Request {
+  const key = new Uint8Array(IFNAMSIZ);
+  key.set(new TextEncoder().encode(hostName));
+  return setElement(verb, TABLE, MASQ, { key }, `masquerade of ${hostName} (table inet ${TABLE})`);
+}
+
+function localElement(subnet: IpPrefix): Request {
+  const first = ipToBytes(networkOf(subnet));
+  const last = ipToBytes(lastOf(subnet));
+  const set = localSet(subnet.address.family);
+  return setElement(
+    'NEW',
+    TABLE,
+    set,
+    { key: concat([first, first]), keyEnd: concat([last, last]) },
+    `no masquerade within the network (table inet ${TABLE}, set ${set})`,
+  );
+}
+
+function withConnection<T>(fn: (conn: Connection) => T): T {
+  const conn = connect({ protocol: NETLINK_NETFILTER });
+  try {
+    return fn(conn);
+  } finally {
+    conn.close();
+  }
+}
+
+function commit(conn: Connection, requests: readonly Request[]): void {
+  conn.transaction(batchBoundary(false), requests, batchBoundary(true));
+}
+
+/**
+ * Masquerades what comes in by the host end `hostName` and does not stay within its own subnet. The ruleset is
+ * installed if it is not there; the usual case is one transaction of elements. Throws {@link NetlinkError}.
+ */
+export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): void {
+  withConnection((conn) => {
+    const pod = podElement('NEW', hostName);
+    const all = [...subnets.map(localElement), pod];
+    try {
+      commit(conn, all);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) commit(conn, [...base(), ...all]);
+      // A subnet that lies within one that is there is covered by it.
+      else if (isErrno(error, 'EEXIST')) commit(conn, [pod]);
+      else throw error;
+    }
+  });
+}
+
+/** Ends it; absence is success. Throws {@link NetlinkError}. */
+export function removeMasquerade(hostName: string): void {
+  withConnection((conn) => {
+    try {
+      commit(conn, [podElement('DEL', hostName)]);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT', 'EOPNOTSUPP')) throw error;
+    }
+  });
+}
+
+/** Whether {@link addMasquerade} is in force for a host end. */
+export function hasMasquerade(hostName: string): boolean {
+  return withConnection((conn) => {
+    try {
+      return conn.request(podElement('GET', hostName)).length > 0;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return false;
+      throw error;
+    }
+  });
+}
+
+/** The host ends that are masqueraded. */
+export function listMasquerades(): string[] {
+  return withConnection((conn) => {
+    try {
+      const keys = conn.dump(listElements(TABLE, MASQ)).flatMap(decodeElementKeys);
+      return keys.map((key) => new TextDecoder().decode(key.subarray(0, key.indexOf(0))));
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }
+  });
+}
