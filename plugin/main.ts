@@ -1,5 +1,6 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { isErrno } from '../src/errors.ts';
+import { readEnvironment } from '../src/sys/environment.ts';
 import { exitImmediately, isLoaded } from '../src/sys/libc.ts';
 import { dispatch } from './dispatch.ts';
 
@@ -30,7 +31,7 @@ function writeAll(text: string): void {
   }
 }
 
-const reply = dispatch(process.env, readStdin);
+const reply = dispatch(readEnvironment(), readStdin);
 let { exitCode } = reply;
 try {
   writeAll(reply.stdout);
@@ -39,7 +40,6 @@ try {
   reply.undo?.run();
   exitCode = 1;
 }
-// Where the library is loaded the process ends by _exit(2): the runtime's own way out takes longer, and writes a
-// report for who sets NODE_V8_COVERAGE, wherever that points.
-if (isLoaded() || process.env['NODE_V8_COVERAGE'] !== undefined) exitImmediately(exitCode);
+// Where the library is loaded the process ends by _exit(2): the runtime's own way out takes longer.
+if (isLoaded()) exitImmediately(exitCode);
 process.exit(exitCode);

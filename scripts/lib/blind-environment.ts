@@ -69,10 +69,12 @@ class ElfFile {
     this.#fd = fd;
     const { view } = this.read(0, 64);
     // Magic, ELFCLASS64, ELFDATA2LSB; ET_EXEC; EM_X86_64.
-    require(view.getUint32(0) === 0x7f454c46 && view.getUint16(4) === 0x0201, 'is no 64-bit ELF file');
-    require(view.getUint16(16, true) === 2 &&
-      view.getUint16(18, true) === 62, 'is no fixed x86-64 executable');
-    require(view.getBigUint64(8) === 0n, 'uses the padding of the ELF header');
+    demand(view.getUint32(0) === 0x7f454c46 && view.getUint16(4) === 0x0201, 'is no 64-bit ELF file');
+    demand(
+      view.getUint16(16, true) === 2 && view.getUint16(18, true) === 62,
+      'is no fixed x86-64 executable',
+    );
+    demand(view.getBigUint64(8) === 0n, 'uses the padding of the ELF header');
     const sectionCount = view.getUint16(60, true);
     const headers = this.read(number(view, 40), sectionCount * 64).view;
     this.sections = Array.from({ length: sectionCount }, (_, i) => ({
@@ -90,7 +92,7 @@ class ElfFile {
   }
 
   read(offset: number, size: number): Table {
-    require(size >= 0 && offset + size <= fstatSync(this.#fd).size, 'is cut off');
+    demand(size >= 0 && offset + size <= fstatSync(this.#fd).size, 'is cut off');
     const bytes = new Uint8Array(size);
     for (let done = 0; done < size; ) done += readSync(this.#fd, bytes, done, size - done, offset + done);
     return { offset, bytes, view: new DataView(bytes.buffer) };
@@ -128,13 +130,13 @@ function blind(elf: ElfFile): BlindedSymbols {
 
   const getters = GETTERS.map((name) => defined(byName.get(name), `does not import ${name}`));
   const [plain = 0, secure = 0] = getters;
-  require(getters.every(isImport), 'defines getenv itself');
+  demand(getters.every(isImport), 'defines getenv itself');
   // The longer of the two names makes room for the new one; nothing else may lie in its bytes.
   const room = symbols.view.getUint32(secure * SYMBOL_SIZE, true);
   for (let index = 1; index < count; index++) {
     const name = symbols.view.getUint32(index * SYMBOL_SIZE, true);
     const shares = name >= room && name <= room + HARMLESS.length;
-    require(!shares || getters.includes(index), 'shares the name secure_getenv');
+    demand(!shares || getters.includes(index), 'shares the name secure_getenv');
   }
   strings.bytes.set(Buffer.from(`${HARMLESS}\0`), room);
   for (const index of getters) symbols.view.setUint32(index * SYMBOL_SIZE, room, true);
@@ -152,7 +154,7 @@ function blind(elf: ElfFile): BlindedSymbols {
       if (!indexes.includes(view.getUint32(at + 12, true))) continue;
       const type = view.getUint32(at + 8, true);
       const symbol = view.getUint32(at + 12, true);
-      require(type === R_X86_64_COPY || type === R_X86_64_GLOB_DAT, `reaches environ by relocation ${type}`);
+      demand(type === R_X86_64_COPY || type === R_X86_64_GLOB_DAT, `reaches environ by relocation ${type}`);
       if (type === R_X86_64_COPY) copies++;
       // Eight bytes of padding in the ELF header are a list that ends before its first entry.
       const value = type === R_X86_64_COPY ? elf.base + 8 : number(symbols.view, symbol * SYMBOL_SIZE + 8);
@@ -160,7 +162,7 @@ function blind(elf: ElfFile): BlindedSymbols {
       view.setBigUint64(at + 16, BigInt(value), true);
     }
   }
-  require(copies === 1, `copies environ ${copies} times, not once`);
+  demand(copies === 1, `copies environ ${copies} times, not once`);
   // Without their names they no longer stand in for libc's own variable.
   for (const index of indexes) if (index !== undefined) symbols.view.setUint32(index * SYMBOL_SIZE, 0, true);
 
@@ -172,11 +174,11 @@ function number(view: DataView, offset: number): number {
   return Number(view.getBigUint64(offset, true));
 }
 
-function require(condition: boolean, problem: string): asserts condition {
+function demand(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new Error(`cannot take the environment away: the executable ${problem}`);
 }
 
 function defined<T>(value: T | undefined, problem: string): T {
-  require(value !== undefined, problem);
+  demand(value !== undefined, problem);
   return value;
 }
