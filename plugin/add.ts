@@ -18,7 +18,7 @@ import { addMasquerade, removeMasquerade } from '../src/nftables/masquerade.ts';
 import { setSysctl } from '../src/sys/sysctl.ts';
 import { allocate, storeOf } from './ipam.ts';
 import { configuredRoute, gatewayRoutes, linkLocalAddress, type PodAddress, routesOf } from './layout.ts';
-import { type AttachmentKey, hostInterfaceName, macAddresses } from './names.ts';
+import { type AttachmentKey, hostInterfaceAlias, hostInterfaceName, macAddresses } from './names.ts';
 import { withSandbox } from './sandbox.ts';
 import { Undo } from './undo.ts';
 
@@ -36,7 +36,8 @@ export function add(env: Environment, config: NetworkConfig): Added {
   return withSandbox(env.netns, (netnsFd) => {
     const undo = new Undo();
     try {
-      return { result: attach(env, config, args, netnsFd, undo), undo };
+      const own = attach(env, config, args, netnsFd, undo);
+      return { result: config.prevResult === undefined ? own : chain(config.prevResult, own), undo };
     } catch (error) {
       const failures = undo.run();
       if (failures.length > 0 && error instanceof Error)
@@ -82,7 +83,7 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
       mac,
     });
     configureContainer(inside, end(inside, env.ifname, mac), config, pods);
-    configureHost(host, end(host, hostName, macs.host), pods);
+    configureHost(host, end(host, hostName, macs.host), hostInterfaceAlias(key), pods);
     if (config.ipMasq) {
       undo.register(() => removeMasquerade(hostName));
       const subnets = pods.map(({ address }) => address);
@@ -164,9 +165,10 @@ function configureContainer(
   ]);
 }
 
-function configureHost(host: Connection, end: End, pods: readonly PodAddress[]): void {
+function configureHost(host: Connection, end: End, alias: string, pods: readonly PodAddress[]): void {
   const { ifindex, name } = end;
   host.batchAll([
+    setLinkRequest(ifindex, { alias }),
     ...upRequests(end, pods),
     ...pods.flatMap(({ address, gateway }) => {
       const bits = addressBits(address.address.family);
@@ -186,4 +188,18 @@ function configureHost(host: Connection, end: End, pods: readonly PodAddress[]):
   const families = new Set(pods.map(({ address }) => address.address.family));
   if (families.has(4)) setSysctl('net.ipv4.ip_forward', '1');
   if (families.has(6)) setSysctl('net.ipv6.conf.all.forwarding', '1');
+}
+
+/** As a chained plugin: what the plugins before have done stays in the result, and ours comes behind it. */
+function chain(previous: Result, own: Result): Result {
+  const offset = previous.interfaces.length;
+  return {
+    interfaces: [...previous.interfaces, ...own.interfaces],
+    ips: [
+      ...previous.ips,
+      ...own.ips.map((ip) => (ip.interface === undefined ? ip : { ...ip, interface: ip.interface + offset })),
+    ],
+    routes: [...previous.routes, ...own.routes],
+    dns: Object.keys(own.dns).length > 0 ? own.dns : previous.dns,
+  };
 }

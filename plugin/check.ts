@@ -1,7 +1,7 @@
 import type { NetworkConfig } from '../src/cni/config.ts';
 import type { Environment } from '../src/cni/environment.ts';
 import { CniError } from '../src/cni/error.ts';
-import { decodeResult, type ResultInterface } from '../src/cni/result.ts';
+import type { ResultInterface } from '../src/cni/result.ts';
 import {
   addressBits,
   formatIp,
@@ -26,7 +26,7 @@ import { withSandbox } from './sandbox.ts';
 export function check(env: Environment, config: NetworkConfig): void {
   if (config.prevResult === undefined)
     throw new CniError(7, 'prevResult: missing, CHECK needs the result of ADD');
-  const result = decodeResult(config.prevResult, config.cniVersion);
+  const result = config.prevResult;
   const key = { network: config.name, containerId: env.containerId, ifname: env.ifname };
   const faults = withSandbox(env.netns, (netnsFd) => {
     const host = connect();

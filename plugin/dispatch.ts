@@ -7,6 +7,8 @@ import { add } from './add.ts';
 import { check } from './check.ts';
 import { toCniError } from './cni-error.ts';
 import { del } from './del.ts';
+import { gc } from './gc.ts';
+import { status } from './status.ts';
 import type { Undo } from './undo.ts';
 
 /** What the process has to print and how it ends; `undo` takes an ADD back if its result cannot be written. */
@@ -57,8 +59,14 @@ function runCommand(env: Environment, config: NetworkConfig): Reply {
     case 'CHECK':
       check(env, config);
       return { stdout: '', exitCode: 0 };
-    default:
-      throw new CniError(4, `CNI_COMMAND: ${env.command} is not available in this version`);
+    case 'GC':
+      gc(config);
+      return { stdout: '', exitCode: 0 };
+    case 'STATUS':
+      status(config);
+      return { stdout: '', exitCode: 0 };
+    case 'VERSION':
+      throw new Error('answered before the configuration is read');
   }
 }
 

@@ -2,12 +2,14 @@ import type { NetworkConfig, Route } from '../src/cni/config.ts';
 import { ConfigError } from '../src/errors.ts';
 import {
   addressBits,
+  contains,
   formatIp,
   type IpAddress,
   type IpPrefix,
   networkOf,
   parseIp,
   parsePrefix,
+  sameIp,
 } from '../src/ip/address.ts';
 import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
 import type { RouteSpec } from '../src/netlink/ops/routes.ts';
@@ -46,12 +48,23 @@ export function configuredRoute(route: Route, pods: readonly PodAddress[]): Rout
     dst: formatIp(networkOf(dst)),
     prefixLength: dst.prefixLength,
     ...(gateway === undefined ? {} : { gateway: formatIp(gateway) }),
+    ...(needsOnlink(gateway, own, pods) ? { onlink: true } : {}),
     ...(mtu === undefined || mtu === 0 ? {} : { mtu }),
     ...(advmss === undefined || advmss === 0 ? {} : { advmss }),
     ...(priority === undefined ? {} : { priority }),
     ...(table === undefined || table === 0 ? {} : { table }),
     ...(scope === undefined ? {} : { scope }),
   };
+}
+
+// The own subnet is reached through the gateway here, so that to the kernel no other address in it is a neighbour.
+function needsOnlink(
+  gateway: IpAddress | undefined,
+  own: IpAddress | undefined,
+  pods: readonly PodAddress[],
+): boolean {
+  if (gateway === undefined || (own !== undefined && sameIp(gateway, own))) return false;
+  return pods.some(({ address }) => contains(address, gateway));
 }
 
 /** The configured routes of a network; none without IPAM. */

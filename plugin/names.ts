@@ -23,6 +23,32 @@ export function hostInterfaceName(key: AttachmentKey): string {
   return `plumb${hash(key).slice(-10)}`;
 }
 
+/** Whether a link's name is one that {@link hostInterfaceName} makes. */
+export function isHostInterface(name: string): boolean {
+  return /^plumb[0-9a-f]{10}$/.test(name);
+}
+
+// IFALIASZ without the NUL and, as the kernel counts, one more.
+const ALIAS_BYTES = 254;
+
+/**
+ * The alias of the host end: it tells an administrator whose it is (`ip link`), and GC which network it belongs to.
+ * A container id that is too long for the kernel is cut.
+ */
+export function hostInterfaceAlias(key: AttachmentKey): string {
+  return `${aliasPrefix(key.network)}${key.ifname} ${key.containerId}`.slice(0, ALIAS_BYTES);
+}
+
+/** Whether a host end with this alias belongs to the network. */
+export function isOfNetwork(alias: string | undefined, network: string): boolean {
+  return alias?.startsWith(aliasPrefix(network)) === true;
+}
+
+// Names of networks have no spaces, and are cut like the rest: what is left decides.
+function aliasPrefix(network: string): string {
+  return `plumb ${network.slice(0, 200)} `;
+}
+
 /**
  * Locally administered unicast MACs of both ends, the same for the same attachment. Setting them explicitly
  * keeps udev's MACAddressPolicy=persistent away (NET_ADDR_SET).

@@ -64,6 +64,8 @@ export interface Link {
   /** Index of the bridge or other master that the link is a port of. */
   readonly masterIndex: number | undefined;
   readonly group: number;
+  /** A text that was given to the link (`ip link set alias`). */
+  readonly alias: string | undefined;
 }
 
 /** Decodes the payload of RTM_NEWLINK. Throws {@link WireError}. */
@@ -81,5 +83,6 @@ export function decodeLink(payload: Uint8Array): Link {
     linkNetnsid: a.linkNetnsid,
     masterIndex: a.master,
     group: a.group ?? 0,
+    alias: a.ifalias,
   };
 }

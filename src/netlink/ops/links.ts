@@ -104,6 +104,8 @@ export interface LinkChange {
   readonly masterIndex?: number;
   readonly group?: number;
   readonly name?: string;
+  /** A text for people and programs, at most 254 bytes. */
+  readonly alias?: string;
   readonly netnsFd?: number;
   /** How the link gets its IPv6 link-local address: IN6_ADDR_GEN_MODE_*. Heeded when the link comes up. */
   readonly addrGenMode?: number;
@@ -125,6 +127,7 @@ export function setLinkRequest(link: LinkRef, change: LinkChange): Request {
         address: change.mac,
         master: change.masterIndex,
         group: change.group,
+        ifalias: change.alias,
         netNsFd: change.netnsFd,
         afSpec: change.addrGenMode === undefined ? undefined : { inet6: { addrGenMode: change.addrGenMode } },
       },
