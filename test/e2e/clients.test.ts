@@ -1,0 +1,71 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { executable } from '../support/plugin.ts';
+import { REFERENCE, shared } from '../support/shared.ts';
+
+const cnitool = join(import.meta.dirname, '../../.cache/cnitool');
+const CONFLIST = {
+  cniVersion: '1.0.0',
+  name: 'clienttest',
+  plugins: [
+    {
+      type: 'plumb',
+      ipMasq: true,
+      mtu: 1400,
+      ipam: {
+        type: 'host-local',
+        ranges: [[{ subnet: '10.77.0.0/24' }]],
+        routes: [{ dst: '0.0.0.0/0' }],
+      },
+    },
+    { type: 'portmap', capabilities: { portMappings: true } },
+  ],
+};
+// What stays by design: libcni's cache, host-local's lock and last address, our index; our base table without any
+// container's element; the reference portmap's shared chains.
+const LEFT_OK = [
+  'file /var/lib/cni(/results|/networks(/clienttest(/lock|/last_reserved_ip\\.[0-9])?|/\\.plumb-index.*)?)?$',
+  'nft inet plumb: *([^e ]|elements = \\{ [0-9])',
+  'nft inet plumb: *$',
+  'nft (inet|ip|ip6) cni_hostport',
+  'rule .*(CNI-HOSTPORT-(DNAT|SETMARK|MASQ)|KUBE-MARK-)',
+].join('|');
+
+let work: string;
+const scripts = [shared('clients/1-cnitool.sh'), shared('clients/2-ctr.sh')];
+
+describe.skipIf(scripts.some(({ missing }) => missing))('real clients', () => {
+  beforeAll(() => {
+    work = mkdtempSync('/tmp/plumb-clients-');
+    mkdirSync(join(work, 'bin'));
+    mkdirSync(join(work, 'conf'));
+    copyFileSync(executable('plumb'), join(work, 'bin/plumb'));
+    for (const name of ['portmap', 'loopback']) copyFileSync(join(REFERENCE, name), join(work, 'bin', name));
+    writeFileSync(join(work, 'conf/10-clienttest.conflist'), JSON.stringify(CONFLIST));
+  });
+  afterAll(() => rmSync(work, { recursive: true }));
+
+  const client = (path: string): string => {
+    const { stdout, stderr } = spawnSync(path, [], {
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        CNI_BIN_DIR: join(work, 'bin'),
+        CNI_CONF_DIR: join(work, 'conf'),
+        CNITOOL: cnitool,
+        REFERENCE: '',
+        LEFT_OK: `^(${LEFT_OK})`,
+      },
+    });
+    return `${stdout}\n${stderr}`;
+  };
+
+  test.skipIf(!existsSync(cnitool))('cnitool adds, checks, deletes, and deletes again', () => {
+    expect(client(scripts[0]?.path ?? '')).toMatch(/^PASS cnitool$/m);
+  });
+  test('ctr run --cni gives a container a network', () => {
+    expect(client(scripts[1]?.path ?? '')).toMatch(/^PASS ctr crun$/m);
+  });
+});

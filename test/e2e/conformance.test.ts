@@ -1,0 +1,24 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { EXECUTABLES, executable } from '../support/plugin.ts';
+import { REFERENCE, shared } from '../support/shared.ts';
+
+const runner = shared('conformance/conformance.py');
+
+interface Report {
+  readonly passed: number;
+  readonly cases: readonly { readonly name: string; readonly status: string; readonly why: string }[];
+}
+
+describe.skipIf(runner.missing)('the CNI conformance runner', () => {
+  test.each(EXECUTABLES)('passes every case with %s', (name) => {
+    const { stdout } = spawnSync(
+      'python3',
+      [runner.path, '--plugin', executable(name), '--type', 'plumb', '--cni-path', REFERENCE, '--json'],
+      { encoding: 'utf8', maxBuffer: 2 ** 26 },
+    );
+    const report: Report = JSON.parse(stdout);
+    expect(report.cases.filter(({ status }) => status === 'FAIL')).toEqual([]);
+    expect(report.passed).toBeGreaterThan(400);
+  });
+});
