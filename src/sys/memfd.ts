@@ -1,6 +1,5 @@
 // <linux/memfd.h>
 const MFD_CLOEXEC = 1;
-const MFD_EXEC = 0x10;
 
 type MemfdCreate = (name: Uint8Array, flags: number) => number;
 
@@ -12,21 +11,18 @@ interface BunFfi {
 }
 
 /**
- * Makes a file in memory that belongs to no folder, whose content may be executed, and returns its descriptor. It
- * calls memfd_create(2) by the runtime's own foreign function interface, for which no koffi is needed, but which is
- * experimental and slow to start: for where there is no other way.
+ * Makes a file in memory that belongs to no folder, and returns its descriptor. Its content can be mapped for
+ * execution even where vm.memfd_noexec forbids to start it as a program. It calls memfd_create(2) by the runtime's own
+ * foreign function interface, for which no koffi is needed, but which is experimental and slow to start: for where
+ * there is no other way.
  *
- * Throws an `Error` when the kernel refuses (sysctl vm.memfd_noexec=2).
+ * Throws an `Error` when the kernel refuses.
  */
 export function createMemfd(name: string): number {
   const create = process.versions['bun'] === undefined ? nodeMemfdCreate() : bunMemfdCreate();
-  const label = new TextEncoder().encode(`${name}\0`);
-  // Kernels before 6.3 do not know MFD_EXEC, and need none.
-  for (const flags of [MFD_CLOEXEC | MFD_EXEC, MFD_CLOEXEC]) {
-    const fd = create(label, flags);
-    if (fd >= 0) return fd;
-  }
-  throw new Error('memfd_create is refused');
+  const fd = create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC);
+  if (fd < 0) throw new Error('memfd_create is refused');
+  return fd;
 }
 
 function nodeMemfdCreate(): MemfdCreate {

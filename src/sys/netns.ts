@@ -22,8 +22,9 @@ export function openReadOnly(path: string): number {
 export function isNetns(fd: number): boolean {
   try {
     return libc.ioctl(fd, NS_GET_NSTYPE, `fd ${fd}`) === libc.CLONE_NEWNET;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof SyscallError) return false;
+    throw error;
   }
 }
 
