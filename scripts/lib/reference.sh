@@ -23,5 +23,6 @@ fetch_reference() {
   apt-get "${options[@]}" update || return 1
   (cd "$apt" && apt-get "${options[@]}" download containernetworking-plugins) || return 1
   dpkg -x "$apt"/containernetworking-plugins_*.deb "$cache" || return 1
+  dpkg-deb -f "$apt"/containernetworking-plugins_*.deb Version >"$cache/version"
   rm -rf "$apt"
 }
