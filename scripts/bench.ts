@@ -28,7 +28,7 @@ function reference(): { folder: string; version: string } {
   const note = join(folder, '../../../version');
   const version = existsSync(note)
     ? sh(`cat ${note}`)
-    : sh("dpkg-query -W -f '${Version}' containernetworking-plugins");
+    : sh('dpkg-query -W containernetworking-plugins | cut -f 2');
   return { folder, version: version.trim() };
 }
 

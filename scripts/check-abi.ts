@@ -4,13 +4,20 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ERRNO_NAMES } from '../src/errno.ts';
 import { STRUCT_SIZES } from '../src/netlink/abi/struct-sizes.ts';
 
 const folder = join(import.meta.dirname, '../src/netlink/abi');
 const ours = new Map<string, number>(
   Object.entries(STRUCT_SIZES).map(([name, size]) => [`sizeof(struct ${name})`, size]),
 );
-const headers = new Set(['<linux/netlink.h>', '<linux/rtnetlink.h>', '<linux/netfilter/nfnetlink.h>']);
+for (const [i, name] of ERRNO_NAMES.entries()) if (name !== '-') ours.set(name, i + 1);
+const headers = new Set([
+  '<errno.h>',
+  '<linux/netlink.h>',
+  '<linux/rtnetlink.h>',
+  '<linux/netfilter/nfnetlink.h>',
+]);
 for (const file of readdirSync(folder)) {
   const source = readFileSync(join(folder, file), 'utf8');
   for (const header of source.split('\n', 1)[0]?.matchAll(/<[\w/.]+>/g) ?? []) headers.add(header[0]);

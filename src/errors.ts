@@ -1,4 +1,4 @@
-import { getSystemErrorName } from 'node:util';
+import { errnoName } from './errno.ts';
 
 /** Which kind of failure a {@link PlumbError} is; branch on this or on {@link isErrno}, never on text. */
 export type ErrorKind =
@@ -75,17 +75,6 @@ export class UnsupportedError extends PlumbError {
   constructor(what: string) {
     super(`${what} is only supported on Linux`);
   }
-}
-
-/** The name of a positive errno value (`17` → `EEXIST`); `errno 12345` for one that has no name. */
-export function errnoName(errno: number): string {
-  try {
-    const name = getSystemErrorName(-errno);
-    if (/^E[A-Z0-9]+$/.test(name)) return name;
-  } catch {
-    // Not an errno that the runtime knows: the number itself has to do.
-  }
-  return `errno ${errno}`;
 }
 
 /** Whether `error` (ours or Node's own) carries one of these errno names. */

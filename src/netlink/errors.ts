@@ -1,4 +1,5 @@
-import { errnoName, PlumbError } from '../errors.ts';
+import { errnoName } from '../errno.ts';
+import { PlumbError } from '../errors.ts';
 
 /** Bytes that cannot be decoded, or a value that does not fit its wire type. */
 export class WireError extends PlumbError {

@@ -154,24 +154,29 @@ export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): v
 /** Ends it; absence is success. Throws {@link NetlinkError}. */
 export function removeMasquerade(hostName: string): void {
   withConnection((conn) => {
+    // Asking first costs microseconds, a transaction that is aborted more than ten milliseconds.
+    if (!has(conn, hostName)) return;
     try {
       commit(conn, [podElement('DEL', hostName)]);
     } catch (error) {
-      if (!isErrno(error, 'ENOENT', 'EOPNOTSUPP')) throw error;
+      if (!isErrno(error, 'ENOENT')) throw error;
     }
   });
 }
 
 /** Whether {@link addMasquerade} is in force for a host end. */
 export function hasMasquerade(hostName: string): boolean {
-  return withConnection((conn) => {
-    try {
-      return conn.request(podElement('GET', hostName)).length > 0;
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return false;
-      throw error;
-    }
-  });
+  return withConnection((conn) => has(conn, hostName));
+}
+
+function has(conn: Connection, hostName: string): boolean {
+  try {
+    return conn.request(podElement('GET', hostName)).length > 0;
+  } catch (error) {
+    // No such element, or a kernel without nf_tables.
+    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return false;
+    throw error;
+  }
 }
 
 /** The host ends that are masqueraded. */

@@ -76,7 +76,7 @@ export type AttributesOf<C> = C extends Codec<infer T> ? T : never;
 export function attributes<S extends Spec>(
   spec: S,
 ): Codec<Values<S> & { unknown?: RawAttribute[] | undefined }> {
-  const names = new Map<number, keyof S>(Object.keys(spec).map((name) => [spec[name]?.type ?? -1, name]));
+  let names: Map<number, keyof S> | undefined;
   return {
     encode(values) {
       const parts: Uint8Array[] = [];
@@ -92,6 +92,8 @@ export function attributes<S extends Spec>(
     },
     decode(data) {
       const values: Values<S> & { unknown?: RawAttribute[] | undefined } = {};
+      // Made when it is needed first: most sets of a process are never decoded.
+      names ??= new Map(Object.keys(spec).map((name) => [spec[name]?.type ?? -1, name]));
       for (const raw of splitAttributes(data)) {
         const name = names.get(raw.type);
         if (name === undefined) {
