@@ -13,7 +13,6 @@ import { type Dns, type Route, readNewRoute, tidyDns } from './route.ts';
 import { MISSING, notAllowed, refusal } from './validate.ts';
 import { atLeast, type CniVersion } from './versions.ts';
 
-export { versionForAnswer } from './document.ts';
 export type { RangeInput } from './ranges.ts';
 export type { Dns, Route } from './route.ts';
 
@@ -134,7 +133,6 @@ function renamed(object: JsonObject, names: readonly string[]): JsonObject {
 
 /** Drops whatever is at fault, one thing at a time, until the rest is fine or what matters is at fault. */
 function interpretLeniently(document: JsonObject, cniVersion: CniVersion): NetworkConfig {
-  if (typeof document['type'] !== 'string') document['type'] = 'plumb';
   for (;;) {
     try {
       return interpret(document, cniVersion, 'DEL');
@@ -144,9 +142,17 @@ function interpretLeniently(document: JsonObject, cniVersion: CniVersion): Netwo
   }
 }
 
+/** What DEL takes for the type when there is no usable one: whoever called us meant us. */
+const STAND_IN_TYPE = 'plumb';
+
 function dropFaulty(document: JsonObject, path: string): boolean {
   const [, key = '', subKey = ''] = /^(\w+)(?:\.(\w+))?/.exec(path) ?? [];
   if (key === 'name') return false;
+  if (key === 'type') {
+    const isNew = document['type'] !== STAND_IN_TYPE;
+    document['type'] = STAND_IN_TYPE;
+    return isNew;
+  }
   const ipam = document['ipam'];
   if (key !== 'ipam') return Object.hasOwn(document, key) && delete document[key];
   if (!isObject(ipam) || subKey === 'type' || subKey === 'dataDir') return false;
@@ -263,7 +269,7 @@ function interpretIpam(
     if (isLenient || raw.type === 'loopback') return undefined;
     throw notAllowed(
       'ipam',
-      ipam ?? MISSING,
+      ipam === null ? ipam : MISSING,
       'an object with a type, or exactly {} for an interface without addresses',
     );
   }

@@ -61,15 +61,3 @@ export function documentVersion(document: JsonObject): CniVersion {
     `supported versions: ${SUPPORTED_VERSIONS.join(', ')}`,
   );
 }
-
-/**
- * The version to answer in when a call has failed: the configuration's if that can be had and is spoken here,
- * undefined otherwise. Never throws.
- */
-export function versionForAnswer(text: string): CniVersion | undefined {
-  try {
-    return documentVersion(parseDocument(text));
-  } catch {
-    return undefined;
-  }
-}

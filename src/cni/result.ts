@@ -109,7 +109,7 @@ export function decodeResult(value: unknown, version: CniVersion, path = 'prevRe
 function ownVersion(value: unknown, version: CniVersion, path: string): CniVersion {
   if (typeof value !== 'object' || value === null || !('cniVersion' in value)) return version;
   const own = value.cniVersion;
-  if (own === null || own === '') return version;
+  if (own === undefined || own === null || own === '') return version;
   if (typeof own === 'string' && isSupported(own)) return own;
   throw notAllowed(`${path}.cniVersion`, own, SUPPORTED_VERSIONS.join(', '));
 }
