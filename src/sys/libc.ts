@@ -1,5 +1,6 @@
 import { SyscallError, UnsupportedError } from '../errors.ts';
-import { type Koffi, loadKoffi } from './native.ts';
+import { loadLibrary } from './native.ts';
+import type { NativeFunction, NativeLibrary } from './native-library.ts';
 
 /** `AF_NETLINK` etc. from <sys/socket.h>, <sched.h>, <sys/file.h>: what the calls below take. */
 export const AF_NETLINK = 16;
@@ -12,19 +13,14 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
 
-type Argument = number | Uint8Array;
-type Call = (...args: Argument[]) => unknown;
+let library: NativeLibrary | undefined;
+const functions = new Map<string, NativeFunction>();
 
-let koffi: Koffi | undefined;
-let library: ReturnType<Koffi['load']> | undefined;
-const functions = new Map<string, Call>();
-
-function symbol(prototype: string): Call {
+function symbol(prototype: string): NativeFunction {
   let call = functions.get(prototype);
   if (call === undefined) {
     if (process.platform !== 'linux') throw new UnsupportedError('netlink');
-    koffi ??= loadKoffi();
-    library ??= koffi.load(null);
+    library ??= loadLibrary();
     call = library.func(prototype);
     functions.set(prototype, call);
   }
@@ -32,9 +28,14 @@ function symbol(prototype: string): Call {
 }
 
 // errno is read at once: any call of the runtime in between overwrites it.
-function check(syscall: string, object: string, call: Call, ...args: Argument[]): number {
+function check(
+  syscall: string,
+  object: string,
+  call: NativeFunction,
+  ...args: Parameters<NativeFunction>
+): number {
   const result = Number(call(...args));
-  if (result < 0) throw new SyscallError(syscall, object, koffi?.errno() ?? 0);
+  if (result < 0) throw new SyscallError(syscall, object, library?.errno() ?? 0);
   return result;
 }
 

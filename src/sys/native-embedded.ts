@@ -1,14 +1,19 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { errorMessage } from '../errors.ts';
 import { createMemfd } from './memfd.ts';
-import type { Koffi } from './native.ts';
+import { loadLibraryOfBun } from './native-bun.ts';
+import { type Koffi, libraryOf, type NativeLibrary } from './native-library.ts';
 
 // O_TMPFILE of <asm-generic/fcntl.h>; Node's constants lack it.
 const O_TMPFILE = 0o20200000;
 // In memory first; a folder on disk costs a millisecond more.
 const FOLDERS = ['/dev/shm', '/run', '/tmp', '/var/tmp'];
 const ASSET = 'koffi.node';
+
+/** Loads the C library in an executable: by Bun's own means in Bun's, by the embedded koffi in Node's. */
+export function loadLibrary(): NativeLibrary {
+  return process.versions['bun'] === undefined ? libraryOf(loadKoffi()) : loadLibraryOfBun();
+}
 
 /**
  * Loads the koffi that travels inside the executable. It is written to a file without a name (O_TMPFILE) and loaded
@@ -18,10 +23,11 @@ const ASSET = 'koffi.node';
  *
  * Throws an `Error` that names what was tried and what helps.
  */
-export function loadKoffi(): Koffi {
-  const data = embedded();
+function loadKoffi(): Koffi {
+  const data = new Uint8Array(process.getBuiltinModule('node:sea').getRawAsset(ASSET));
   const failures: string[] = [];
-  const places = [...FOLDERS, dirname(process.execPath)].map((folder): [string, () => number] => [
+  const own = process.execPath.slice(0, process.execPath.lastIndexOf('/') + 1);
+  const places = [...FOLDERS, own].map((folder): [string, () => number] => [
     folder,
     () => openSync(folder, O_TMPFILE | constants.O_RDWR, 0o500),
   ]);
@@ -35,11 +41,6 @@ export function loadKoffi(): Koffi {
   throw new Error(
     `no place to load ${ASSET} from; a folder that is writable and not mounted noexec would do (${failures.join('; ')})`,
   );
-}
-
-function embedded(): Uint8Array {
-  if (process.versions['bun'] !== undefined) return readFileSync(`/$bunfs/root/${ASSET}`);
-  return new Uint8Array(process.getBuiltinModule('node:sea').getRawAsset(ASSET));
 }
 
 function loadFrom(fd: number, data: Uint8Array): Koffi {
