@@ -73,13 +73,8 @@ export class LeaseFolder {
   create(name: string, owner: LeaseOwner, slot: Slot): void {
     this.#place(formatLease(owner), (temporary) => {
       const path = `${this.directory}/${name}`;
-      if (slot === 'absent') {
-        // Not a rename, which would replace the lease of someone who does not care for the lock.
-        linkSync(temporary, path);
-        unlinkSync(temporary);
-      } else {
-        renameSync(temporary, path);
-      }
+      // Not a rename where nothing was: it would replace the lease of someone who does not care for the lock.
+      if (slot !== 'absent' || !tryLink(temporary, path)) renameSync(temporary, path);
     });
   }
 
@@ -144,6 +139,22 @@ function placeVia(temporary: string, text: string, put: (temporary: string) => v
     removeFile(temporary);
     throw error;
   }
+}
+
+/** False where the file system has no hard links. */
+function tryLink(temporary: string, path: string): boolean {
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if (isErrno(error, 'EPERM', 'EOPNOTSUPP', 'ENOSYS')) return false;
+    throw error;
+  }
+  try {
+    unlinkSync(temporary);
+  } catch {
+    // The lease is made, which nothing may put in doubt; the next one removes the left-over name.
+  }
+  return true;
 }
 
 function removeFile(path: string): void {

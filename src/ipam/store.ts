@@ -44,6 +44,8 @@ const READER_LOCK_TIMEOUT_MS = 1_000;
 const LOOKUPS_BEFORE_LISTING = 64;
 const MOST_VETOES = 65_536;
 const MOST_RACES = 16;
+// <asm-generic/errno-base.h>
+const ENOTDIR = 20;
 
 /** Opens the leases of a network below `dataDir`; nothing is read or made before they are used. */
 export function openStore(dataDir: string, network: string, options: StoreOptions = {}): LeaseStore {
@@ -249,6 +251,7 @@ export class LeaseStore {
 
   #firstFree(set: RangeSet, index: number, inUse: (ip: IpAddress) => boolean): Pick | undefined {
     const taken: { candidate: Candidate; name: string }[] = [];
+    let lookups = 0;
     let vetoes = 0;
     let listed: Set<string> | undefined;
     for (const candidate of candidates(set, this.#folder.lastReserved(index))) {
@@ -256,7 +259,7 @@ export class LeaseStore {
       const slot = listed === undefined ? this.#folder.slot(name) : listed.has(name) ? 'leased' : 'absent';
       if (slot === 'leased') {
         if (listed !== undefined) taken.push({ candidate, name });
-        else if (++vetoes >= LOOKUPS_BEFORE_LISTING) listed = new Set(this.#folder.names());
+        else if (++lookups >= LOOKUPS_BEFORE_LISTING) listed = new Set(this.#folder.names());
       } else if (!inUse(candidate.ip)) {
         return { ...candidate, name, slot };
       } else if (++vetoes > MOST_VETOES) {
@@ -283,9 +286,14 @@ export class LeaseStore {
         this.#folder.setLastReserved(index, name);
       }
     } catch (error) {
-      for (const name of made) this.#folder.remove(name);
-      this.#index.remove(key, names);
-      this.#index.seal();
+      try {
+        for (const name of made) this.#folder.remove(name);
+        this.#index.remove(key, names);
+        this.#index.seal();
+      } catch {
+        // The first failure is the one to report. The index stays unsealed, so that a lease that could not be
+        // taken back is found by DEL and GC.
+      }
       throw error;
     }
     this.#index.seal();
@@ -299,9 +307,6 @@ export class LeaseStore {
     }
   }
 }
-
-/** <asm-generic/errno-base.h> */
-const ENOTDIR = 20;
 
 /** Leases of one owner, and the key that they are indexed under. */
 interface Found {
