@@ -11,7 +11,7 @@ import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
 import type { Connection, Request } from '../src/netlink/conn.ts';
 import { deleteLinkByName } from '../src/netlink/helpers.ts';
 import { addressRequest } from '../src/netlink/ops/addresses.ts';
-import { createVeth, findLink, getLink, setLinkRequest } from '../src/netlink/ops/links.ts';
+import { createVeth, findLinkIndex, getLinkIndex, setLinkRequest } from '../src/netlink/ops/links.ts';
 import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { addMasquerade, removeMasquerade } from '../src/nftables/masquerade.ts';
@@ -53,7 +53,7 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
   const host = connect();
   const inside = connect({ netnsFd });
   try {
-    if (findLink(host, hostName) !== undefined) {
+    if (findLinkIndex(host, hostName) !== undefined) {
       throw new CniError(
         100,
         `${env.containerId} has an interface ${env.ifname} on network ${config.name} already (${hostName})`,
@@ -78,7 +78,7 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
       throw error;
     }
     const end = (conn: Connection, name: string, mac: string): End => ({
-      ifindex: getLink(conn, name).index,
+      ifindex: getLinkIndex(conn, name),
       name,
       mac,
     });

@@ -1,5 +1,4 @@
 import { accessSync, constants, lstatSync, mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { ConfigError, isErrno, PlumbError, SyscallError } from '../errors.ts';
 import { formatIp, type IpAddress, type IpPrefix, parseIp } from '../ip/address.ts';
 import { LockTimeoutError, withFlock } from '../sys/flock.ts';
@@ -200,9 +199,9 @@ export class LeaseStore {
       let directory = this.#folder.directory;
       while (
         lstatSync(directory, { throwIfNoEntry: false }) === undefined &&
-        dirname(directory) !== directory
+        parentOf(directory) !== directory
       ) {
-        directory = dirname(directory);
+        directory = parentOf(directory);
       }
       if (!statSync(directory).isDirectory()) throw new SyscallError('opendir', directory, ENOTDIR);
       accessSync(directory, constants.W_OK | constants.X_OK);
@@ -347,4 +346,9 @@ function asSyscallError(error: unknown, fallback: string): unknown {
   const syscall = 'syscall' in error && typeof error.syscall === 'string' ? error.syscall : 'access';
   const path = 'path' in error && typeof error.path === 'string' ? error.path : fallback;
   return new SyscallError(syscall, path, Math.abs(error.errno), { cause: error });
+}
+
+// node:path is not worth loading for this: dataDir is an absolute path.
+function parentOf(directory: string): string {
+  return directory.slice(0, Math.max(1, directory.lastIndexOf('/')));
 }

@@ -7,7 +7,16 @@ import { RT_SCOPE_LINK } from './abi/rtnetlink.ts';
 import type { Connection } from './conn.ts';
 import type { Link } from './message/link.ts';
 import { addAddress } from './ops/addresses.ts';
-import { createVeth, deleteLink, findLink, getLink, listLinks, setLink, type VethEnd } from './ops/links.ts';
+import {
+  createVeth,
+  deleteLink,
+  findLink,
+  getLink,
+  getLinkIndex,
+  listLinks,
+  setLink,
+  type VethEnd,
+} from './ops/links.ts';
 import { replaceRoute, routeRequest } from './ops/routes.ts';
 import { connect } from './socket.ts';
 
@@ -83,7 +92,7 @@ export function setLinkUpByName(name: string): void {
 /** Adds an IPv4 or IPv6 address, without duplicate address detection. Throws {@link NetlinkError} EEXIST, {@link NotFoundError}. */
 export function addAddressToLinkByName(name: string, address: string, prefixLength: number): void {
   withConnection((conn) => {
-    const ifindex = getLink(conn, name).index;
+    const ifindex = getLinkIndex(conn, name);
     addAddress(conn, {
       ifindex,
       address,
@@ -96,7 +105,7 @@ export function addAddressToLinkByName(name: string, address: string, prefixLeng
 /** Adds 0.0.0.0/0 or ::/0 with link scope and no gateway. Throws {@link NotFoundError}, {@link NetlinkError} EEXIST. */
 export function addDefaultRouteViaDev(dev: string, isV6: boolean): void {
   withConnection((conn) => {
-    const ifindex = getLink(conn, dev).index;
+    const ifindex = getLinkIndex(conn, dev);
     const dst = isV6 ? '::' : '0.0.0.0';
     conn.request(routeRequest({ dst, prefixLength: 0, ifindex, scope: RT_SCOPE_LINK }, dev));
   });
@@ -114,7 +123,7 @@ export function replaceRouteViaDev(dest: string, prefixLength: number, dev: stri
     throw new ConfigError('src', `${src} is not an IPv${family} address, but ${dest} is`);
   }
   withConnection((conn) => {
-    const ifindex = getLink(conn, dev).index;
+    const ifindex = getLinkIndex(conn, dev);
     const prefsrc = src === undefined ? {} : { prefsrc: src };
     replaceRoute(conn, { dst: dest, prefixLength, ifindex, scope: RT_SCOPE_LINK, ...prefsrc });
   });

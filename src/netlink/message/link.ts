@@ -68,6 +68,11 @@ export interface Link {
   readonly alias: string | undefined;
 }
 
+/** The index alone, from the payload of RTM_NEWLINK: a link has a hundred attributes. Throws {@link WireError}. */
+export function decodeLinkIndex(payload: Uint8Array): number {
+  return ifinfomsg.decode(payload).index;
+}
+
 /** Decodes the payload of RTM_NEWLINK. Throws {@link WireError}. */
 export function decodeLink(payload: Uint8Array): Link {
   const { header, attributes: a } = linkMessage.decode(payload);

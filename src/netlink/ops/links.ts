@@ -3,7 +3,14 @@ import * as abi from '../abi/if_link.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../abi/netlink.ts';
 import { RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK } from '../abi/rtnetlink.ts';
 import type { Connection, Request } from '../conn.ts';
-import { decodeLink, type Link, type LinkAttributes, linkMessage, vethPeer } from '../message/link.ts';
+import {
+  decodeLink,
+  decodeLinkIndex,
+  type Link,
+  type LinkAttributes,
+  linkMessage,
+  vethPeer,
+} from '../message/link.ts';
 
 /** One end of a veth pair: its final name and where it lies. */
 export interface VethEnd {
@@ -64,8 +71,7 @@ function refer(link: LinkRef): { header: { index?: number }; attributes: LinkAtt
     : { header: { index: link }, attributes: {} };
 }
 
-/** The link of that name or index; undefined when there is none. */
-export function findLink(conn: Connection, link: LinkRef): Link | undefined {
+function askForLink<T>(conn: Connection, link: LinkRef, decode: (payload: Uint8Array) => T): T | undefined {
   const { header, attributes } = refer(link);
   try {
     const [payload] = conn.request({
@@ -74,18 +80,36 @@ export function findLink(conn: Connection, link: LinkRef): Link | undefined {
       payload: linkMessage.encode(header, attributes),
       what: `get link ${link}`,
     });
-    return payload === undefined ? undefined : decodeLink(payload);
+    return payload === undefined ? undefined : decode(payload);
   } catch (error) {
     if (isErrno(error, 'ENODEV')) return undefined;
     throw error;
   }
 }
 
-/** Like {@link findLink}, but throws {@link NotFoundError}. */
-export function getLink(conn: Connection, link: LinkRef): Link {
-  const found = findLink(conn, link);
+function present<T>(found: T | undefined, link: LinkRef): T {
   if (found === undefined) throw new NotFoundError('get link', `link ${link}`);
   return found;
+}
+
+/** The link of that name or index; undefined when there is none. */
+export function findLink(conn: Connection, link: LinkRef): Link | undefined {
+  return askForLink(conn, link, decodeLink);
+}
+
+/** Like {@link findLink}, but throws {@link NotFoundError}. */
+export function getLink(conn: Connection, link: LinkRef): Link {
+  return present(findLink(conn, link), link);
+}
+
+/** The index of a link, which is cheaper to ask for than all of it; undefined when there is none. */
+export function findLinkIndex(conn: Connection, name: string): number | undefined {
+  return askForLink(conn, name, decodeLinkIndex);
+}
+
+/** Like {@link findLinkIndex}, but throws {@link NotFoundError}. */
+export function getLinkIndex(conn: Connection, name: string): number {
+  return present(findLinkIndex(conn, name), name);
 }
 
 /** Every link of the namespace; complete even if links come and go meanwhile. */
@@ -139,7 +163,7 @@ export function setLinkRequest(link: LinkRef, change: LinkChange): Request {
 /** Changes a link. Throws {@link NotFoundError} when it does not exist, otherwise {@link NetlinkError}. */
 export function setLink(conn: Connection, link: LinkRef, change: LinkChange): void {
   // A rename must name the link by index: IFLA_IFNAME is already the new name.
-  const ref = change.name !== undefined && typeof link === 'string' ? getLink(conn, link).index : link;
+  const ref = change.name !== undefined && typeof link === 'string' ? getLinkIndex(conn, link) : link;
   const request = setLinkRequest(ref, change);
   try {
     conn.request(request);
