@@ -1,3 +1,5 @@
+import { fnv1a64 } from '../src/hash.ts';
+
 /** What one attachment is known by: the network, the container and the interface inside it. */
 export interface AttachmentKey {
   readonly network: string;
@@ -5,17 +7,8 @@ export interface AttachmentKey {
   readonly ifname: string;
 }
 
-const OFFSET = 0xcbf29ce484222325n;
-const PRIME = 0x100000001b3n;
-const MASK = 0xffffffffffffffffn;
-
-// FNV-1a, 64 bits: loading node:crypto costs 9 ms, and a name needs no secrecy.
 function hash(key: AttachmentKey): string {
-  let value = OFFSET;
-  for (const byte of new TextEncoder().encode(`${key.network}\0${key.containerId}\0${key.ifname}`)) {
-    value = ((value ^ BigInt(byte)) * PRIME) & MASK;
-  }
-  return value.toString(16).padStart(16, '0');
+  return fnv1a64(`${key.network}\0${key.containerId}\0${key.ifname}`);
 }
 
 /** Name of the host end: `plumb` and 10 hexadecimal digits, 15 characters as the kernel allows. */

@@ -10,6 +10,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { isErrno } from '../errors.ts';
+import { fnv1a64 } from '../hash.ts';
 
 const NANOSECONDS = 1_000_000_000n;
 
@@ -126,6 +127,7 @@ export class OwnerIndex {
   }
 
   #path(key: string): string {
+    // Two owners of one hash share an entry.
     return `${this.directory}/${fnv1a64(key)}`;
   }
 }
@@ -144,13 +146,4 @@ function removeLink(path: string): void {
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
-}
-
-// FNV-1a, 64 bits, 16 hexadecimal digits: node:crypto takes 9 ms to load. Two owners of one hash share an entry.
-function fnv1a64(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of Buffer.from(text)) {
-    hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
-  }
-  return hash.toString(16).padStart(16, '0');
 }
