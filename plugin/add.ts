@@ -9,17 +9,32 @@ import { IFA_F_NODAD, IFA_F_NOPREFIXROUTE } from '../src/netlink/abi/if_addr.ts'
 import { IN6_ADDR_GEN_MODE_NONE } from '../src/netlink/abi/if_link.ts';
 import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
 import type { Connection, Request } from '../src/netlink/conn.ts';
-import { deleteLinkByName } from '../src/netlink/helpers.ts';
 import { addressRequest } from '../src/netlink/ops/addresses.ts';
-import { createVeth, findLinkIndex, getLinkIndex, setLinkRequest } from '../src/netlink/ops/links.ts';
+import {
+  createVeth,
+  findLink,
+  findLinkIndex,
+  getLinkIndex,
+  setLinkRequest,
+} from '../src/netlink/ops/links.ts';
 import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { addMasquerade, removeMasquerade } from '../src/nftables/masquerade.ts';
-import { setSysctl } from '../src/sys/sysctl.ts';
+import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
+import { enableForwarding } from './forwarding.ts';
 import { allocate, storeOf } from './ipam.ts';
 import { configuredRoute, gatewayRoutes, linkLocalAddress, type PodAddress, routesOf } from './layout.ts';
-import { type AttachmentKey, hostInterfaceAlias, hostInterfaceName, macAddresses } from './names.ts';
-import { withSandbox } from './sandbox.ts';
+import { liveAttachments } from './live.ts';
+import {
+  type AttachmentKey,
+  hostInterfaceAlias,
+  hostInterfaceName,
+  isHostEndOf,
+  macAddresses,
+} from './names.ts';
+import { isOccupied } from './occupied.ts';
+import { type Sandbox, withSandbox } from './sandbox.ts';
+import { deleteHostEnd } from './teardown.ts';
 import { Undo } from './undo.ts';
 
 const DEFAULT_MTU = 1500;
@@ -33,10 +48,10 @@ export interface Added {
 /** ADD: a veth pair between host and container, addresses, routes. Whatever fails, nothing is left. */
 export function add(env: Environment, config: NetworkConfig): Added {
   const args = parseCniArgs(env.args);
-  return withSandbox(env.netns, (netnsFd) => {
+  return withSandbox(env.netns, (sandbox) => {
     const undo = new Undo();
     try {
-      const own = attach(env, config, args, netnsFd, undo);
+      const own = attach(env, config, args, sandbox, undo);
       return { result: config.prevResult === undefined ? own : chain(config.prevResult, own), undo };
     } catch (error) {
       const failures = undo.run();
@@ -47,35 +62,52 @@ export function add(env: Environment, config: NetworkConfig): Added {
   });
 }
 
-function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd: number, undo: Undo): Result {
+function attach(
+  env: Environment,
+  config: NetworkConfig,
+  args: CniArgs,
+  { netnsFd, ...netns }: Sandbox,
+  undo: Undo,
+): Result {
   const key: AttachmentKey = { network: config.name, containerId: env.containerId, ifname: env.ifname };
   const hostName = hostInterfaceName(key);
+  const records = openRecords(config.runDir, config.name);
   const host = connect();
   const inside = connect({ netnsFd });
   try {
-    if (findLinkIndex(host, hostName) !== undefined) {
-      throw new CniError(
-        100,
-        `${env.containerId} has an interface ${env.ifname} on network ${config.name} already (${hostName})`,
-      );
-    }
+    if (findLinkIndex(host, hostName) !== undefined) throw nameTaken(host, hostName, key);
     const store = storeOf(config);
     let pods: PodAddress[] = [];
     if (store !== undefined && config.ipam !== undefined) {
-      pods = allocate(store, config.ipam, config, key, args, () => false);
+      pods = allocate(store, config.ipam, config, key, args, {
+        inUse: (ip) => isOccupied(host, ip),
+        isLive: liveAttachments(host, records, config.name),
+      });
       undo.register(() => store.release(key));
     }
+    const addresses = pods.map(({ address }) => address);
+    const record: AttachmentRecord = {
+      version: 1,
+      ...key,
+      netns: { path: env.netns, ...netns },
+      ips: addresses.map(formatPrefix),
+      ...(store === undefined || config.ipam === undefined ? {} : { dataDir: config.ipam.dataDir }),
+      ipMasq: config.ipMasq,
+    };
+    let written = '';
+    undo.register(() => records.takeBack(hostName, written));
+    written = records.write(hostName, record);
     const macs = macAddresses(key);
     const mtu = config.mtu === undefined || config.mtu === 0 ? DEFAULT_MTU : config.mtu;
     const mac = config.mac ?? (args.mac === undefined || args.mac === '' ? macs.container : args.mac);
     let created = true;
-    undo.register(() => created && deleteLinkByName(hostName));
+    undo.register(() => created && deleteHostEnd(key));
     try {
       createVeth(host, { name: hostName, mac: macs.host, mtu }, { name: env.ifname, netnsFd, mac, mtu });
     } catch (error) {
       // A link that stood in the way is somebody else's, and must not be undone.
       created = !isErrno(error, 'EEXIST');
-      throw error;
+      throw created || findLinkIndex(host, hostName) === undefined ? error : nameTaken(host, hostName, key);
     }
     const end = (conn: Connection, name: string, mac: string): End => ({
       ifindex: getLinkIndex(conn, name),
@@ -86,8 +118,7 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
     configureHost(host, end(host, hostName, macs.host), hostInterfaceAlias(key), pods);
     if (config.ipMasq) {
       undo.register(() => removeMasquerade(hostName));
-      const subnets = pods.map(({ address }) => address);
-      addMasquerade(hostName, subnets);
+      addMasquerade(hostName, addresses);
     }
     return {
       interfaces: [
@@ -106,6 +137,22 @@ function attach(env: Environment, config: NetworkConfig, args: CniArgs, netnsFd:
     inside.close();
     host.close();
   }
+}
+
+function nameTaken(host: Connection, hostName: string, key: AttachmentKey): CniError {
+  const link = findLink(host, hostName);
+  if (link === undefined || isHostEndOf(link, key)) {
+    const { network, containerId, ifname } = key;
+    return new CniError(
+      100,
+      `${containerId} has an interface ${ifname} on network ${network} already (${hostName})`,
+    );
+  }
+  return new CniError(
+    100,
+    `a link ${hostName} is in the way that is not of this attachment: rename or remove it`,
+    link.alias === undefined ? '' : `its alias is ${JSON.stringify(link.alias)}`,
+  );
 }
 
 function flagsFor(family: 4 | 6): number {
@@ -186,8 +233,7 @@ function configureHost(host: Connection, end: End, alias: string, pods: readonly
     }),
   ]);
   const families = new Set(pods.map(({ address }) => address.address.family));
-  if (families.has(4)) setSysctl('net.ipv4.ip_forward', '1');
-  if (families.has(6)) setSysctl('net.ipv6.conf.all.forwarding', '1');
+  for (const family of families) enableForwarding(host, family);
 }
 
 /** As a chained plugin: what the plugins before have done stays in the result, and ours comes behind it. */

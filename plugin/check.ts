@@ -17,6 +17,7 @@ import { findLink } from '../src/netlink/ops/links.ts';
 import { listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { hasMasquerade } from '../src/nftables/masquerade.ts';
+import { openRecords } from '../src/state/record.ts';
 import { storeOf } from './ipam.ts';
 import { configuredRoute, type PodAddress } from './layout.ts';
 import { hostInterfaceName } from './names.ts';
@@ -28,10 +29,14 @@ export function check(env: Environment, config: NetworkConfig): void {
     throw new CniError(7, 'prevResult: missing, CHECK needs the result of ADD');
   const result = config.prevResult;
   const key = { network: config.name, containerId: env.containerId, ifname: env.ifname };
-  const faults = withSandbox(env.netns, (netnsFd) => {
+  const faults = withSandbox(env.netns, ({ netnsFd, dev, ino }) => {
     const host = connect();
     const inside = connect({ netnsFd });
     try {
+      const record = openRecords(config.runDir, config.name).read(hostInterfaceName(key));
+      if (record !== undefined && (record.netns.dev !== dev || record.netns.ino !== ino)) {
+        return [`${env.netns} is not the namespace that ADD configured`];
+      }
       const mine = result.interfaces.findIndex((i) => i.name === env.ifname && i.sandbox === env.netns);
       if (mine < 0) return [`prevResult has no interface ${env.ifname} in ${env.netns}`];
       const link = findLink(inside, env.ifname);

@@ -1,15 +1,24 @@
 import type { NetworkConfig } from '../src/cni/config.ts';
 import type { Environment } from '../src/cni/environment.ts';
+import { openStore } from '../src/ipam/store.ts';
+import { openRecords } from '../src/state/record.ts';
 import { storeOf } from './ipam.ts';
-import { hostInterfaceName } from './names.ts';
+import { type AttachmentKey, hostInterfaceName } from './names.ts';
 import { teardown } from './teardown.ts';
 
 /**
  * DEL: works from network, container id and interface name alone, namespace or not; what is gone already is
- * success. The lease goes last: an address that something still answers for is never given out again.
+ * success. The lease goes after the link: an address that something still answers for is never given out again. The
+ * record goes last, so that whatever stops us before is found and finished later.
  */
 export function del(env: Environment, config: NetworkConfig): void {
-  const key = { network: config.name, containerId: env.containerId, ifname: env.ifname };
-  teardown(hostInterfaceName(key));
+  const key: AttachmentKey = { network: config.name, containerId: env.containerId, ifname: env.ifname };
+  const hostName = hostInterfaceName(key);
+  const records = openRecords(config.runDir, config.name);
+  const leftIn = records.read(hostName)?.dataDir;
+  teardown(key);
   storeOf(config)?.release(key);
+  // The configuration may have changed since ADD.
+  if (leftIn !== undefined && leftIn !== config.ipam?.dataDir) openStore(leftIn, config.name).release(key);
+  records.remove(hostName);
 }

@@ -1,15 +1,18 @@
 import type { NetworkConfig } from '../src/cni/config.ts';
 import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
+import { openStore } from '../src/ipam/store.ts';
 import { listAllLinks } from '../src/netlink/helpers.ts';
-import { listMasquerades } from '../src/nftables/masquerade.ts';
+import { listMasquerades, removeMasquerade } from '../src/nftables/masquerade.ts';
+import { openRecords } from '../src/state/record.ts';
 import { storeOf } from './ipam.ts';
-import { hostInterfaceName, isHostInterface, isOfNetwork } from './names.ts';
+import { type AttachmentKey, attachmentOfAlias, hostInterfaceName, isHostInterface } from './names.ts';
 import { teardown } from './teardown.ts';
 
 /**
- * GC: removes what this network has for attachments that are not in the runtime's list: host ends, masquerading,
- * leases; and masquerading for host ends that no longer exist. Everything is tried; what failed is reported together.
+ * GC: removes what this network has for attachments that are not in the runtime's list: masquerading, host ends,
+ * leases, records; and masquerading for host ends that no longer exist. Everything is tried; what failed is reported
+ * together, and then leases and records stay for the next time.
  *
  * Throws {@link CniError} 7 when the list is missing, for then nothing is known to be stale.
  */
@@ -18,42 +21,64 @@ export function gc(config: NetworkConfig): void {
   if (validAttachments === undefined) {
     throw new CniError(7, 'cni.dev/valid-attachments: missing; without it nothing is known to be stale');
   }
-  const id = (containerId: string, ifname: string): string => `${containerId}\0${ifname}`;
-  const valid = new Set(validAttachments.map((a) => id(a.containerID, a.ifname)));
-  const validContainers = new Set(validAttachments.map((a) => a.containerID));
-  const validHostNames = new Set(
-    validAttachments.map((a) => hostInterfaceName({ network, containerId: a.containerID, ifname: a.ifname })),
-  );
+  const valid = new Set<string>();
+  const validContainers = new Set<string>();
+  for (const { containerID: containerId, ifname } of validAttachments) {
+    valid.add(hostInterfaceName({ network, containerId, ifname }));
+    validContainers.add(containerId);
+  }
+  const stale = new Map<string, AttachmentKey>();
+  const suspect = (key: AttachmentKey): void => {
+    const hostName = hostInterfaceName(key);
+    if (key.network === network && !valid.has(hostName)) stale.set(hostName, key);
+  };
+
   const store = storeOf(config);
+  const stores = new Map(store === undefined ? [] : [[config.ipam?.dataDir ?? '', store]]);
+  const records = openRecords(config.runDir, network);
+  const recorded = records.names();
+  for (const name of recorded) {
+    const record = records.read(name);
+    if (record === undefined) continue;
+    suspect(record);
+    const { dataDir } = record;
+    if (dataDir !== undefined && !stores.has(dataDir)) stores.set(dataDir, openStore(dataDir, network));
+  }
+  // Before the links: a container that comes meanwhile has its link first and its rule then.
+  const masquerades = listMasquerades();
   const links = listAllLinks();
-  const present = new Set(links.map((link) => link.name));
-  const stale = new Set<string>();
   for (const link of links) {
-    if (isHostInterface(link.name) && isOfNetwork(link.alias, network) && !validHostNames.has(link.name)) {
-      stale.add(link.name);
-    }
+    const key = isHostInterface(link.name) ? attachmentOfAlias(link.alias) : undefined;
+    if (key !== undefined) suspect(key);
   }
-  // A host end that was killed before it got its alias is found by its lease.
-  for (const owner of store?.owners().values() ?? []) {
-    if (owner === undefined || owner.ifname === '') continue;
-    const hostName = hostInterfaceName({ network, containerId: owner.containerId, ifname: owner.ifname });
-    if (!validHostNames.has(hostName)) stale.add(hostName);
+  // One that was killed before it had record or alias is found by its lease.
+  for (const owner of [...stores.values()].flatMap((it) => [...it.owners().values()])) {
+    if (owner !== undefined && owner.ifname !== '') suspect({ network, ...owner });
   }
-  // The link is made before its rule: a rule without one belongs to nobody any more, in whatever network.
-  for (const hostName of listMasquerades()) if (!present.has(hostName)) stale.add(hostName);
 
   const failures: string[] = [];
-  for (const hostName of stale) {
+  const attempt = (fn: () => void): void => {
     try {
-      teardown(hostName);
+      fn();
     } catch (error) {
       failures.push(errorMessage(error));
     }
+  };
+  for (const key of stale.values()) attempt(() => teardown(key));
+  // A rule without a link belongs to nobody any more, in whatever network.
+  const present = new Set(links.map((link) => link.name));
+  for (const hostName of masquerades) {
+    if (!present.has(hostName)) attempt(() => removeMasquerade(hostName));
   }
   // An address is not free as long as something may still answer for it.
   if (failures.length > 0) throw new CniError(102, `network ${network}: ${failures.join('; ')}`);
-  // Leases of old host-local versions name the container alone.
-  store?.collect(({ containerId, ifname }) =>
-    ifname === '' ? validContainers.has(containerId) : valid.has(id(containerId, ifname)),
-  );
+  for (const it of stores.values()) {
+    it.collect(({ containerId, ifname }) =>
+      // Leases of old host-local versions name the container alone.
+      ifname === ''
+        ? validContainers.has(containerId)
+        : valid.has(hostInterfaceName({ network, containerId, ifname })),
+    );
+  }
+  for (const name of recorded) if (!valid.has(name)) records.remove(name);
 }

@@ -4,7 +4,7 @@ import { CniError } from '../src/cni/error.ts';
 import { ConfigError } from '../src/errors.ts';
 import { type IpAddress, parseIp } from '../src/ip/address.ts';
 import { resolveRangeSets } from '../src/ipam/ranges.ts';
-import { type LeaseStore, openStore } from '../src/ipam/store.ts';
+import { type AllocateOptions, type LeaseStore, openStore } from '../src/ipam/store.ts';
 import type { PodAddress } from './layout.ts';
 import type { AttachmentKey } from './names.ts';
 
@@ -39,8 +39,8 @@ export function allocate(
   config: NetworkConfig,
   key: AttachmentKey,
   args: CniArgs,
-  inUse: (ip: IpAddress) => boolean,
+  options: AllocateOptions,
 ): PodAddress[] {
   const sets = resolveRangeSets(ipam.ranges, 'ipam.ranges');
-  return store.allocate(key, sets, requestedAddresses(config, args), { inUse });
+  return store.allocate(key, sets, requestedAddresses(config, args), options);
 }

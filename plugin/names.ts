@@ -23,23 +23,34 @@ export function isHostInterface(name: string): boolean {
 
 // IFALIASZ without the NUL and, as the kernel counts, one more.
 const ALIAS_BYTES = 254;
+const ALIAS_MARK = 'plumb ';
 
 /**
  * The alias of the host end: it tells an administrator whose it is (`ip link`), and GC which network it belongs to.
  * A container id that is too long for the kernel is cut.
  */
 export function hostInterfaceAlias(key: AttachmentKey): string {
-  return `${aliasPrefix(key.network)}${key.ifname} ${key.containerId}`.slice(0, ALIAS_BYTES);
+  return `${ALIAS_MARK}${key.network} ${key.ifname} ${key.containerId}`.slice(0, ALIAS_BYTES);
 }
 
-/** Whether a host end with this alias belongs to the network. */
-export function isOfNetwork(alias: string | undefined, network: string): boolean {
-  return alias?.startsWith(aliasPrefix(network)) === true;
+/** Whether a link under the name of an attachment's host end is that host end, and not somebody else's. */
+export function isHostEndOf(
+  link: { readonly alias: string | undefined; readonly mac: string | undefined },
+  key: AttachmentKey,
+): boolean {
+  // The MAC is there from the first moment, the alias comes a little later but tells more: two attachments may share a
+  // hash.
+  if (link.alias?.startsWith(ALIAS_MARK) === true) return link.alias === hostInterfaceAlias(key);
+  return link.mac === macAddresses(key).host;
 }
 
-// Names of networks have no spaces, and are cut like the rest: what is left decides.
-function aliasPrefix(network: string): string {
-  return `plumb ${network.slice(0, 200)} `;
+/** The attachment that the alias of a host end names; undefined if it names none. What was cut off stays cut off. */
+export function attachmentOfAlias(alias: string | undefined): AttachmentKey | undefined {
+  const [mark, network, ifname, containerId, ...rest] = alias?.split(' ') ?? [];
+  if (`${mark} ` !== ALIAS_MARK || rest.length > 0) return undefined;
+  return network === undefined || ifname === undefined || containerId === undefined
+    ? undefined
+    : { network, ifname, containerId };
 }
 
 /**

@@ -3,12 +3,19 @@ import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
 import { isNetns, openReadOnly } from '../src/sys/netns.ts';
 
+/** A container's network namespace: how to enter it, and which one it is (stat(2)). */
+export interface Sandbox {
+  readonly netnsFd: number;
+  readonly dev: number;
+  readonly ino: number;
+}
+
 /**
- * Opens CNI_NETNS once, hands the fd to `fn` and closes it: whatever happens to the path meanwhile, all that is
+ * Opens CNI_NETNS once, hands it to `fn` and closes it: whatever happens to the path meanwhile, all that is
  * done is done to the namespace that was found. Throws {@link CniError} 4 when the path is no network namespace
  * or is the host's own.
  */
-export function withSandbox<T>(path: string, fn: (netnsFd: number) => T): T {
+export function withSandbox<T>(path: string, fn: (sandbox: Sandbox) => T): T {
   let fd: number;
   try {
     fd = openReadOnly(path);
@@ -28,7 +35,7 @@ export function withSandbox<T>(path: string, fn: (netnsFd: number) => T): T {
     if (given.dev === own.dev && given.ino === own.ino) {
       throw new CniError(4, `CNI_NETNS: ${path} is the host's own network namespace`);
     }
-    return fn(fd);
+    return fn({ netnsFd: fd, dev: given.dev, ino: given.ino });
   } finally {
     closeSync(fd);
   }

@@ -3,6 +3,7 @@ import type { NetworkConfig } from '../src/cni/config.ts';
 import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
 import { describeRange, resolveRangeSets } from '../src/ipam/ranges.ts';
+import { assertWritableFolder } from '../src/sys/files.ts';
 import { storeOf } from './ipam.ts';
 
 const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n };
@@ -18,12 +19,16 @@ export function status(config: NetworkConfig): void {
     if (((effective >> bit) & 1n) === 0n)
       throw new CniError(50, `${name} is missing: plumb must run as root`);
   }
+  const usable = (key: string, check: () => void): void => {
+    try {
+      check();
+    } catch (error) {
+      throw new CniError(50, `${key}: ${errorMessage(error)}`, '', { cause: error });
+    }
+  };
+  usable('runDir', () => assertWritableFolder(config.runDir));
   if (store === undefined) return;
-  try {
-    store.assertUsable();
-  } catch (error) {
-    throw new CniError(50, `ipam.dataDir: ${errorMessage(error)}`, '', { cause: error });
-  }
+  usable('ipam.dataDir', () => store.assertUsable());
   if (!store.hasFree(sets)) {
     throw new CniError(50, `no address available in ${sets.flat().map(describeRange).join(', ')}`);
   }

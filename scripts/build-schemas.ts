@@ -1,5 +1,5 @@
 /**
- * Compiles the JSON Schemas into validators that need nothing at run time: src/cni/generated/validate-*.js and
+ * Compiles the JSON Schemas into validators that need nothing at run time: src/<room>/generated/validate-*.js and
  * their types. ajv writes the code, esbuild folds the few helpers of ajv into it.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,11 +11,14 @@ import { buildSync } from 'esbuild';
 // ajv is CommonJS, whose default export reaches an ES module as a property.
 const standaloneCode = standaloneModule.default;
 const root = dirname(import.meta.dirname);
-const outFolder = join(root, 'src/cni/generated');
 
 /** One generated module: the schema's file, and each exported validator with its place in the schema and type. */
 interface Output {
   readonly schema: string;
+  /** The room below src/ that the validators belong to. */
+  readonly room: string;
+  /** The module that declares the validated types. */
+  readonly types: string;
   readonly module: string;
   readonly validators: readonly { readonly name: string; readonly pointer: string; readonly type: string }[];
 }
@@ -23,6 +26,8 @@ interface Output {
 const OUTPUTS: readonly Output[] = [
   {
     schema: 'network-config',
+    room: 'cni',
+    types: '../raw.ts',
     module: 'validate-config',
     validators: [
       { name: 'validateConfig', pointer: '', type: 'RawConfig' },
@@ -32,12 +37,21 @@ const OUTPUTS: readonly Output[] = [
   },
   {
     schema: 'result',
+    room: 'cni',
+    types: '../raw.ts',
     module: 'validate-result',
     validators: [
       { name: 'validateResult020', pointer: '#/definitions/result020', type: 'RawResult020' },
       { name: 'validateResult030', pointer: '#/definitions/result030', type: 'RawResult' },
       { name: 'validateResult100', pointer: '#/definitions/result100', type: 'RawResult' },
     ],
+  },
+  {
+    schema: 'attachment-record',
+    room: 'state',
+    types: '../record.ts',
+    module: 'validate-record',
+    validators: [{ name: 'isAttachmentRecord', pointer: '', type: 'AttachmentRecord' }],
   },
 ];
 
@@ -68,6 +82,8 @@ function generate(output: Output): void {
   });
   const code = built.outputFiles[0]?.text;
   if (code === undefined) throw new Error(`esbuild gave nothing for ${file}`);
+  const outFolder = join(root, 'src', output.room, 'generated');
+  mkdirSync(outFolder, { recursive: true });
   writeFileSync(join(outFolder, `${output.module}.js`), `// Generated from schemas/${file}.\n${code}`);
   writeFileSync(join(outFolder, `${output.module}.d.ts`), types(output));
 }
@@ -78,11 +94,10 @@ function types(output: Output): string {
     ({ name, type }) => `export declare const ${name}: Validator<${type}>;\n`,
   );
   return [
-    `import type { ${names.join(', ')} } from '../raw.ts';\n`,
-    "import type { Validator } from '../validate.ts';\n",
+    `import type { ${names.join(', ')} } from '${output.types}';\n`,
+    `import type { Validator } from '../${output.room === 'cni' ? '' : '../cni/'}validate.ts';\n`,
     ...declarations,
   ].join('');
 }
 
-mkdirSync(outFolder, { recursive: true });
 for (const output of OUTPUTS) generate(output);

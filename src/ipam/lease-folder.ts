@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { isErrno } from '../errors.ts';
 import { type IpAddress, parseIp } from '../ip/address.ts';
+import { removeFile } from '../sys/files.ts';
 import { formatLease, type LeaseOwner, parseLease } from './lease.ts';
 
 const TEMPORARY = '.plumb-new';
@@ -54,6 +55,12 @@ export class LeaseFolder {
   /** Who holds the lease; undefined if there is none or it names nobody. */
   owner(name: string): LeaseOwner | undefined {
     return parseLease(this.#text(name));
+  }
+
+  /** When a lease was made or last changed, in milliseconds since 1970; now if it is gone. */
+  changedAt(name: string): number {
+    const file = lstatSync(`${this.directory}/${name}`, { throwIfNoEntry: false });
+    return file === undefined ? Date.now() : Math.max(file.mtimeMs, file.ctimeMs);
   }
 
   /** Reads every lease. */
@@ -155,12 +162,4 @@ function tryLink(temporary: string, path: string): boolean {
     // The lease is made, which nothing may put in doubt; the next one removes the left-over name.
   }
   return true;
-}
-
-function removeFile(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
-  }
 }

@@ -11,8 +11,10 @@ import {
 } from 'node:fs';
 import { isErrno } from '../errors.ts';
 import { fnv1a64 } from '../hash.ts';
+import { removeFile } from '../sys/files.ts';
 
 const NANOSECONDS = 1_000_000_000n;
+const BOOT = 'boot';
 
 /**
  * Tells which lease files an owner has without reading them all: a folder of symbolic links, one an owner, named by a
@@ -71,7 +73,7 @@ export class OwnerIndex {
     this.#attempt(() => {
       const rest = this.get(key).filter((name) => !names.includes(name));
       if (rest.length > 0) this.#write(this.#path(key), rest.join(','));
-      else removeLink(this.#path(key));
+      else removeFile(this.#path(key));
     });
   }
 
@@ -88,12 +90,23 @@ export class OwnerIndex {
       }
       for (const file of readdirSync(this.directory)) {
         const path = `${this.directory}/${file}`;
+        if (file === BOOT) continue;
         if (!entries.has(path)) unlinkSync(path);
         else if (targetOf(path) === entries.get(path)) entries.delete(path);
       }
       for (const [path, target] of entries) this.#write(path, target);
     });
     this.seal();
+  }
+
+  /** The boot (its boot_id) that {@link OwnerIndex.setBoot} was last told; undefined if there is none. */
+  boot(): string | undefined {
+    return targetOf(`${this.directory}/${BOOT}`);
+  }
+
+  /** Notes the boot in which the leases were last looked through for what a reboot left. */
+  setBoot(id: string): void {
+    this.#attempt(() => this.#write(`${this.directory}/${BOOT}`, id));
   }
 
   /** Declares the index complete; does nothing if any change to it failed since it was last made anew. */
@@ -120,7 +133,7 @@ export class OwnerIndex {
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
       const temporary = `${this.directory}/.entry`;
-      removeLink(temporary);
+      removeFile(temporary);
       symlinkSync(target, temporary);
       renameSync(temporary, path);
     }
@@ -137,13 +150,5 @@ function targetOf(path: string): string | undefined {
     return readlinkSync(path);
   } catch {
     return undefined;
-  }
-}
-
-function removeLink(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
   }
 }

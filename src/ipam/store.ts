@@ -1,6 +1,7 @@
-import { accessSync, constants, lstatSync, mkdirSync, statSync } from 'node:fs';
-import { ConfigError, isErrno, PlumbError, SyscallError } from '../errors.ts';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { ConfigError, isErrno, withFile } from '../errors.ts';
 import { formatIp, type IpAddress, type IpPrefix, parseIp } from '../ip/address.ts';
+import { assertWritableFolder } from '../sys/files.ts';
 import { LockTimeoutError, withFlock } from '../sys/flock.ts';
 import { type Candidate, candidates } from './candidates.ts';
 import { LeaseExistsError, RangeExhaustedError } from './errors.ts';
@@ -28,6 +29,8 @@ export interface StoreOptions {
 export interface AllocateOptions {
   /** Whether an address is in use although nobody has a lease on it (its lease was lost, say); asked for free ones only. */
   readonly inUse?: (ip: IpAddress) => boolean;
+  /** Whether an attachment still exists, for leases that seem to be of before a reboot; without it none is given up. */
+  readonly isLive?: (owner: LeaseOwner) => boolean;
 }
 
 /** An address that is about to be leased, and what is there under its name. */
@@ -43,8 +46,6 @@ const READER_LOCK_TIMEOUT_MS = 1_000;
 const LOOKUPS_BEFORE_LISTING = 64;
 const MOST_VETOES = 65_536;
 const MOST_RACES = 16;
-// <asm-generic/errno-base.h>
-const ENOTDIR = 20;
 
 /** Opens the leases of a network below `dataDir`; nothing is read or made before they are used. */
 export function openStore(dataDir: string, network: string, options: StoreOptions = {}): LeaseStore {
@@ -96,6 +97,7 @@ export class LeaseStore {
     return this.#io(() => {
       if (!this.#folder.exists()) mkdirSync(this.#folder.directory, { recursive: true, mode: 0o755 });
       return this.#locked(this.#lockTimeoutMs, () => {
+        if (options.isLive !== undefined) this.#reclaim(options.isLive);
         const { names } = this.#lookUp(owner);
         if (names.length > 0) throw new LeaseExistsError(owner.containerId, owner.ifname, names);
         for (let race = 0; ; race++) {
@@ -195,21 +197,29 @@ export class LeaseStore {
    * @throws SyscallError naming the folder that is in the way
    */
   assertUsable(): void {
-    this.#io(() => {
-      let directory = this.#folder.directory;
-      while (
-        lstatSync(directory, { throwIfNoEntry: false }) === undefined &&
-        parentOf(directory) !== directory
-      ) {
-        directory = parentOf(directory);
-      }
-      if (!statSync(directory).isDirectory()) throw new SyscallError('opendir', directory, ENOTDIR);
-      accessSync(directory, constants.W_OK | constants.X_OK);
-    });
+    assertWritableFolder(this.#folder.directory);
   }
 
   #locked<T>(timeoutMs: number, fn: () => T): T {
     return withFlock(`${this.#folder.directory}/lock`, timeoutMs, fn);
+  }
+
+  // Leases outlive a reboot, what they were for does not. Once a boot, the first ADD gives up those that were made
+  // before it and whose owner is nowhere to be seen. Both conditions are needed: a clock that was set in between makes
+  // leases of this boot look older than it, and the reference plugin's owners are nowhere that we could see.
+  #reclaim(isLive: (owner: LeaseOwner) => boolean): void {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    if (this.#index.boot() === boot) return;
+    const bootedAt = Date.now() - Number.parseFloat(readFileSync('/proc/uptime', 'latin1')) * 1000;
+    const leases = this.#folder.all();
+    for (const [name, owner] of leases) {
+      if (owner === undefined || this.#folder.changedAt(name) >= bootedAt || isLive(owner)) continue;
+      this.#folder.remove(name);
+      leases.delete(name);
+    }
+    this.#index.rebuild(keyed(leases));
+    this.#index.setBoot(boot);
+    this.#index.seal();
   }
 
   // Leaves the index complete, or unable to be sealed: so it has to come first in whatever changes leases.
@@ -299,11 +309,7 @@ export class LeaseStore {
   }
 
   #io<T>(fn: () => T): T {
-    try {
-      return fn();
-    } catch (error) {
-      throw asSyscallError(error, this.#dataDir);
-    }
+    return withFile(this.#dataDir, fn);
   }
 }
 
@@ -338,17 +344,4 @@ function keyed(leases: ReadonlyMap<string, LeaseOwner | undefined>): [key: strin
 
 function addresses(names: readonly string[]): IpAddress[] {
   return names.flatMap((name) => parseIp(name) ?? []);
-}
-
-function asSyscallError(error: unknown, fallback: string): unknown {
-  if (!(error instanceof Error) || error instanceof PlumbError) return error;
-  if (!('errno' in error) || typeof error.errno !== 'number') return error;
-  const syscall = 'syscall' in error && typeof error.syscall === 'string' ? error.syscall : 'access';
-  const path = 'path' in error && typeof error.path === 'string' ? error.path : fallback;
-  return new SyscallError(syscall, path, Math.abs(error.errno), { cause: error });
-}
-
-// node:path is not worth loading for this: dataDir is an absolute path.
-function parentOf(directory: string): string {
-  return directory.slice(0, Math.max(1, directory.lastIndexOf('/')));
 }

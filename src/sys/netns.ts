@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { errorMessage, SyscallError, UnsupportedError } from '../errors.ts';
+import { errorMessage, SyscallError, UnsupportedError, withFile } from '../errors.ts';
 import * as libc from './libc.ts';
 
 // The thread's own: /proc/self names the main thread's namespace, which may be another one.
@@ -8,14 +8,7 @@ const NS_GET_NSTYPE = 0xb703;
 
 /** Opens a file for reading, close-on-exec. Throws {@link SyscallError} with path and errno. */
 export function openReadOnly(path: string): number {
-  try {
-    return openSync(path, constants.O_RDONLY);
-  } catch (error) {
-    if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') {
-      throw new SyscallError('open', path, Math.abs(error.errno), { cause: error });
-    }
-    throw error;
-  }
+  return withFile(path, () => openSync(path, constants.O_RDONLY));
 }
 
 /** Whether `fd` is a network namespace (ioctl NS_GET_NSTYPE, ioctl_ns(2)). */

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { SyscallError, UnsupportedError } from '../errors.ts';
+import { SyscallError, UnsupportedError, withFile } from '../errors.ts';
 
 /**
  * The /proc/sys path of a sysctl key. As sysctl(8) does it: if the first separator in the key is a dot, dots and
@@ -24,22 +24,11 @@ export function sysctlPath(key: string): string {
   return `/proc/sys/${parts.join('/')}`;
 }
 
-function io<T>(syscall: string, path: string, fn: () => T): T {
-  try {
-    return fn();
-  } catch (error) {
-    if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') {
-      throw new SyscallError(syscall, path, Math.abs(error.errno), { cause: error });
-    }
-    throw error;
-  }
-}
-
 /** Reads a sysctl, without the newline at its end. Throws {@link SyscallError} with the path. */
 export function getSysctl(key: string): string {
   if (process.platform !== 'linux') throw new UnsupportedError('getSysctl');
   const path = sysctlPath(key);
-  return io('read', path, () => readFileSync(path, 'utf8')).trimEnd();
+  return withFile(path, () => readFileSync(path, 'utf8')).trimEnd();
 }
 
 /**
@@ -50,6 +39,6 @@ export function getSysctl(key: string): string {
 export function setSysctl(key: string, value: string): string {
   const before = getSysctl(key);
   const path = sysctlPath(key);
-  if (before !== value) io('write', path, () => writeFileSync(path, value));
+  if (before !== value) withFile(path, () => writeFileSync(path, value));
   return before;
 }

@@ -127,3 +127,26 @@ export function listRoutes(conn: Connection, filter: RouteFilter = {}): Route[] 
         (filter.ifindex === undefined || route.ifindex === filter.ifindex),
     );
 }
+
+/**
+ * The entry of the routing tables that a packet to `address` from this host is routed by (RTM_F_FIB_MATCH), whatever its
+ * type; undefined when it is not routed at all, be it that there is no entry or one that says so (blackhole).
+ */
+export function findRouteTo(conn: Connection, address: string): Route | undefined {
+  const dstLength = address.includes(':') ? 128 : 32;
+  try {
+    const [payload] = conn.request({
+      type: abi.RTM_GETROUTE,
+      name: 'RTM_GETROUTE',
+      payload: routeMessage.encode(
+        { family: addressFamily(address), dstLength, flags: abi.RTM_F_FIB_MATCH },
+        { dst: address },
+      ),
+      what: `find route to ${address}`,
+    });
+    return payload === undefined ? undefined : decodeRoute(payload);
+  } catch (error) {
+    if (isErrno(error, 'ENETUNREACH', 'EHOSTUNREACH', 'EINVAL', 'EACCES', 'EAGAIN')) return undefined;
+    throw error;
+  }
+}

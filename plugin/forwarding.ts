@@ -1,0 +1,31 @@
+import { RTPROT_RA } from '../src/netlink/abi/rtnetlink.ts';
+import type { Connection } from '../src/netlink/conn.ts';
+import { findLink } from '../src/netlink/ops/links.ts';
+import { listRoutes } from '../src/netlink/ops/routes.ts';
+import { getSysctl, setSysctl } from '../src/sys/sysctl.ts';
+
+const IPV6_FORWARDING = 'net.ipv6.conf.all.forwarding';
+
+/**
+ * Lets the host forward packets of a family (ip-sysctl in the kernel's documentation); nothing is written where it does
+ * already. It stays on when the container goes: others may rely on it. Throws {@link SyscallError}.
+ */
+export function enableForwarding(host: Connection, family: 4 | 6): void {
+  if (family === 4) setSysctl('net.ipv4.ip_forward', '1');
+  else if (getSysctl(IPV6_FORWARDING) !== '1') {
+    keepLearnedRoutes(host);
+    setSysctl(IPV6_FORWARDING, '1');
+  }
+}
+
+// A router does not listen to router advertisements, unless accept_ra is 2: without that the host's own default route,
+// if it came by one, is dropped or runs out.
+function keepLearnedRoutes(host: Connection): void {
+  const learned = listRoutes(host, { family: 6 }).filter((route) => route.protocol === RTPROT_RA);
+  for (const ifindex of new Set(learned.map((route) => route.ifindex))) {
+    const name = ifindex === undefined ? undefined : findLink(host, ifindex)?.name;
+    if (name === undefined) continue;
+    const key = `net/ipv6/conf/${name}/accept_ra`;
+    if (getSysctl(key) === '1') setSysctl(key, '2');
+  }
+}

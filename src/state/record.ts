@@ -1,0 +1,112 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isErrno, withFile } from '../errors.ts';
+import { removeFile } from '../sys/files.ts';
+import { isAttachmentRecord } from './generated/validate-record.js';
+
+/** What one ADD set up, for the DEL, CHECK and GC that come later. Shape: schemas/attachment-record.schema.json. */
+export interface AttachmentRecord {
+  readonly version: 1;
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  /** The container's network namespace: CNI_NETNS as given, and which namespace that was (stat(2)). */
+  readonly netns: { readonly path: string; readonly dev: number; readonly ino: number };
+  /** The container's addresses, CIDR notation. */
+  readonly ips: readonly string[];
+  /** Where the leases of these addresses lie, if they have any. */
+  readonly dataDir?: string;
+  /** Whether the host end is masqueraded. */
+  readonly ipMasq: boolean;
+}
+
+/** Opens the records of a network below `runDir`; nothing is read or made before they are used. */
+export function openRecords(runDir: string, network: string): RecordFolder {
+  return new RecordFolder(`${runDir}/${network}`);
+}
+
+/**
+ * The attachment records of one network: `<runDir>/<network>/<name>.json`, where the name is that of the host end.
+ * They lie where a reboot clears them, as it clears what they describe. Each is written aside and then put in place,
+ * so that it is there as a whole or not at all. None is needed: whoever finds a record missing or damaged
+ * goes by names. All methods throw {@link SyscallError} when the disk fails them.
+ */
+export class RecordFolder {
+  /** Absolute path; made when the first record is written. */
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Writes a record, in the place of an older one; returns what {@link RecordFolder.takeBack} wants. */
+  write(name: string, record: AttachmentRecord): string {
+    const text = `${JSON.stringify(record)}\n`;
+    const aside = this.#aside(name);
+    withFile(aside, () => {
+      try {
+        writeFileSync(aside, text, { mode: 0o600 });
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT')) throw error;
+        mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+        writeFileSync(aside, text, { mode: 0o600 });
+      }
+      renameSync(aside, this.#path(name));
+    });
+    return text;
+  }
+
+  /** The record of that name; undefined if there is none that can be read. */
+  read(name: string): AttachmentRecord | undefined {
+    return decode(this.#text(name));
+  }
+
+  /** Names of all records, also of damaged and half-made ones. */
+  names(): string[] {
+    try {
+      const files = withFile(this.directory, () => readdirSync(this.directory));
+      return [...new Set(files.map((file) => file.replace(/^\.(.*)\.new$|^([^.].*)\.json$/, '$1$2')))];
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }
+  }
+
+  /** Removes a record, and what a killed writer of it left; absence is success. */
+  remove(name: string): void {
+    withFile(this.directory, () => {
+      removeFile(this.#path(name));
+      removeFile(this.#aside(name));
+    });
+  }
+
+  /** Removes a record if it is the one that was written, and not one that somebody wrote since. */
+  takeBack(name: string, written: string): void {
+    withFile(this.directory, () => removeFile(this.#aside(name)));
+    if (this.#text(name) === written) this.remove(name);
+  }
+
+  #text(name: string): string {
+    try {
+      return readFileSync(this.#path(name), 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  #path(name: string): string {
+    return `${this.directory}/${name}.json`;
+  }
+
+  #aside(name: string): string {
+    return `${this.directory}/.${name}.new`;
+  }
+}
+
+function decode(text: string): AttachmentRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isAttachmentRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
