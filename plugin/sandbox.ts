@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
+import { closeQuietly } from '../src/sys/files.ts';
 import { isNetns, openReadOnly } from '../src/sys/netns.ts';
 
 /** A container's network namespace: how to enter it, and which one it is (stat(2)). */
@@ -37,6 +38,6 @@ export function withSandbox<T>(path: string, fn: (sandbox: Sandbox) => T): T {
     }
     return fn({ netnsFd: fd, dev: given.dev, ino: given.ino });
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }

@@ -51,27 +51,29 @@ export class OwnerIndex {
     }
   }
 
-  /** Names of the lease files that may be those of `key`; others may be among them. */
-  get(key: string): string[] {
+  /** Names of the lease files that may be those of `key`, others may be among them; undefined if it cannot be read. */
+  get(key: string): string[] | undefined {
     const path = this.#path(key);
     try {
       // Most owners that are asked for have none, and an exception costs more than a call.
       if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return [];
       return readlinkSync(path).split(',');
     } catch {
-      return [];
+      return undefined;
     }
   }
 
   /** Adds names to the entry of `key`. Must come before the lease files themselves are made. */
   add(key: string, names: readonly string[]): void {
-    this.#attempt(() => this.#write(this.#path(key), [...new Set([...this.get(key), ...names])].join(',')));
+    this.#attempt(() =>
+      this.#write(this.#path(key), [...new Set([...this.#entry(key), ...names])].join(',')),
+    );
   }
 
   /** Takes names out of the entry of `key`. Must come after the lease files are gone. */
   remove(key: string, names: readonly string[]): void {
     this.#attempt(() => {
-      const rest = this.get(key).filter((name) => !names.includes(name));
+      const rest = this.#entry(key).filter((name) => !names.includes(name));
       if (rest.length > 0) this.#write(this.#path(key), rest.join(','));
       else removeFile(this.#path(key));
     });
@@ -117,6 +119,12 @@ export class OwnerIndex {
       utimesSync(this.#leases, time, time);
       utimesSync(this.directory, time, time);
     });
+  }
+
+  #entry(key: string): string[] {
+    const names = this.get(key);
+    if (names === undefined) throw new Error('an entry that cannot be read cannot be changed');
+    return names;
   }
 
   #attempt(fn: () => void): void {

@@ -231,6 +231,7 @@ export class LeaseStore {
     }
     for (const key of keysOf(owner)) {
       const hints = this.#index.get(key);
+      if (hints === undefined) return select(this.#folder.all(), owner);
       const names = hints.filter((name) => keyAt(this.#folder, name) === key);
       if (names.length > 0) return { key, names };
       // An entry that leads nowhere should not be: trust the leases.

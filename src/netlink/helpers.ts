@@ -1,6 +1,7 @@
-import { closeSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { ConfigError } from '../errors.ts';
 import { parseIp } from '../ip/address.ts';
+import { closeQuietly } from '../sys/files.ts';
 import { openReadOnly, withProcessNetns } from '../sys/netns.ts';
 import { IFA_F_NODAD } from './abi/if_addr.ts';
 import { RT_SCOPE_LINK } from './abi/rtnetlink.ts';
@@ -65,7 +66,7 @@ function bringBack(name: string, mac: string | undefined, netnsFd: number): void
     if (findLink(there, name)?.mac === mac) setLink(there, name, { netnsFd: home });
   } finally {
     there.close();
-    closeSync(home);
+    closeQuietly(home);
   }
 }
 
@@ -148,7 +149,7 @@ export async function withNetnsAsync<T>(pid: number, fn: (conn: Connection) => P
   try {
     return await withNetnsFdAsync(fd, fn);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 

@@ -1,5 +1,5 @@
-import { closeSync } from 'node:fs';
 import { isErrno, SyscallError } from '../errors.ts';
+import { closeQuietly } from '../sys/files.ts';
 import * as libc from '../sys/libc.ts';
 import { withNetnsFd } from '../sys/netns.ts';
 import { NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK, NETLINK_ROUTE } from './abi/netlink.ts';
@@ -82,7 +82,7 @@ class NetlinkSocket implements Transport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
   }
 }
 

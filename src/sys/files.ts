@@ -1,8 +1,20 @@
-import { accessSync, constants, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { accessSync, closeSync, constants, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { isErrno, SyscallError, withFile } from '../errors.ts';
 
 // <asm-generic/errno-base.h>
 const ENOTDIR = 20;
+
+/**
+ * Closes a descriptor that was only read from, or whose writes are known to have succeeded. It is gone whatever
+ * close(2) says, and an error would put into doubt what has been done.
+ */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch (error) {
+    if (isErrno(error, 'EBADF')) throw error;
+  }
+}
 
 /** Removes a file; that it is not there, or its folder is not, is success. Throws Node's own errors. */
 export function removeFile(path: string): void {

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { isErrno, PlumbError } from '../errors.ts';
+import { constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { isErrno, PlumbError, SyscallError } from '../errors.ts';
+import { closeQuietly } from './files.ts';
 import * as libc from './libc.ts';
 
 /** A lock was not to be had in time; nothing was done. */
@@ -44,12 +45,21 @@ export function withFlock<T>(path: string, timeoutMs: number, fn: () => T): T {
         // A file that was removed while we waited locks out nobody: the next one makes a new file.
         if (fstatSync(fd).nlink > 0) return fn();
       } finally {
-        // Not left to close(2): a child that is just being forked may still share the open file.
-        libc.flock(fd, libc.LOCK_UN, path);
+        release(fd, path);
       }
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
+  }
+}
+
+// Not left to close(2) alone: a child that is just being forked may still share the open file. But close(2) is good
+// enough where this fails, and what was done under the lock is done.
+function release(fd: number, path: string): void {
+  try {
+    libc.flock(fd, libc.LOCK_UN, path);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
   }
 }
 

@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { constants, openSync, writeSync } from 'node:fs';
 import { errorMessage, SyscallError, UnsupportedError, withFile } from '../errors.ts';
+import { closeQuietly } from './files.ts';
 import * as libc from './libc.ts';
 
 // The thread's own: /proc/self names the main thread's namespace, which may be another one.
@@ -46,7 +47,7 @@ export function withNetnsFd<T>(netnsFd: number, fn: () => T): T {
     }
     return result;
   } finally {
-    closeSync(home);
+    closeQuietly(home);
   }
 }
 
@@ -75,6 +76,6 @@ export function withProcessNetns<T>(pid: number, fn: (netnsFd: number) => T): T 
   try {
     return fn(fd);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }

@@ -1,0 +1,156 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { add } from '../../plugin/add.ts';
+import { check } from '../../plugin/check.ts';
+import { toCniError } from '../../plugin/cni-error.ts';
+import { del } from '../../plugin/del.ts';
+import { type NetworkConfig, parseNetworkConfig } from '../../src/cni/config.ts';
+import { type Environment, parseEnvironment } from '../../src/cni/environment.ts';
+import { NLM_F_ACK } from '../../src/netlink/abi/netlink.ts';
+import type * as libc from '../../src/sys/libc.ts';
+import { makeNetns, type Netns, run } from '../support/netns.ts';
+
+// The nth netlink message that asks for an answer, single or in a batch, gets a type that the kernel refuses.
+const spoiler = vi.hoisted(() => ({ left: 0 }));
+const UNKNOWN_TYPE = 0xffe;
+
+vi.mock('../../src/sys/libc.ts', async (original) => {
+  const real = await original<typeof libc>();
+  const sendto: typeof libc.sendto = (fd, datagram, flags, address) => {
+    const sent = datagram.slice();
+    const view = new DataView(sent.buffer);
+    for (let offset = 0; offset < sent.length; offset += (view.getUint32(offset, true) + 3) & ~3) {
+      const wantsAnswer = (view.getUint16(offset + 6, true) & NLM_F_ACK) !== 0;
+      if (wantsAnswer && --spoiler.left === 0) view.setUint16(offset + 4, UNKNOWN_TYPE, true);
+    }
+    return real.sendto(fd, sent, flags, address);
+  };
+  return { ...real, sendto };
+});
+
+let pod: Netns;
+let folder: string;
+let env: Environment;
+
+beforeEach(() => {
+  pod = makeNetns();
+  folder = mkdtempSync('/run/refused-');
+  env = parseEnvironment({
+    CNI_COMMAND: 'ADD',
+    CNI_CONTAINERID: 'c1',
+    CNI_NETNS: pod.path,
+    CNI_IFNAME: 'eth0',
+    CNI_PATH: '/',
+  });
+});
+afterEach(() => {
+  spoiler.left = 0;
+  pod.remove();
+  rmSync(folder, { recursive: true });
+});
+
+const config = (more: object = {}): NetworkConfig =>
+  parseNetworkConfig(
+    JSON.stringify({
+      cniVersion: '1.1.0',
+      name: 'net',
+      type: 'plumb',
+      ipMasq: true,
+      runDir: `${folder}/run`,
+      ipam: {
+        type: 'host-local',
+        dataDir: `${folder}/leases`,
+        ranges: [[{ subnet: '10.99.0.0/28' }], [{ subnet: 'fd99::/64' }]],
+        routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+      },
+      ...more,
+    }),
+    'ADD',
+  );
+
+function state(): string {
+  return [
+    run('ip', '-o', 'addr'),
+    run('ip', 'route'),
+    run('ip', '-6', 'route'),
+    pod.ip('-o', 'addr'),
+    run('nft', 'list', 'ruleset'),
+    ...readdirSync(`${folder}/leases/net`).filter((name) => /\d[.:]/.test(name)),
+    ...readdirSync(`${folder}/run/net`),
+  ].join('\n');
+}
+
+test('B07: whichever netlink message of an ADD the kernel refuses, nothing is left and the error says which', () => {
+  add(env, config());
+  del(env, config());
+  const before = state();
+  let refused = 0;
+  for (; ; refused++) {
+    spoiler.left = refused + 1;
+    try {
+      add(env, config());
+    } catch (error) {
+      expect(spoiler.left).toBeLessThanOrEqual(0);
+      const { code, message } = toCniError(error);
+      expect(code).toBe(102);
+      expect(message).toMatch(/^.+: (RTM|NFT)_\w+: E\w+/);
+      expect(state(), message).toBe(before);
+      continue;
+    }
+    // The look-up of a route is advice: without it the address counts as free.
+    if (spoiler.left > 0) break;
+    spoiler.left = 0;
+    del(env, config());
+    expect(state()).toBe(before);
+  }
+  spoiler.left = 0;
+  expect(refused).toBeGreaterThan(20);
+  del(env, config());
+  expect(state()).toBe(before);
+});
+
+test('whichever netlink message of a DEL the kernel refuses, it says so and keeps the lease; the next DEL finishes', () => {
+  del(env, config());
+  add(env, config());
+  del(env, config());
+  const before = state();
+  for (let n = 1; ; n++) {
+    add(env, config());
+    spoiler.left = n;
+    let failed = false;
+    try {
+      del(env, config());
+    } catch (error) {
+      failed = true;
+      expect(toCniError(error).code).toBe(102);
+      expect(readdirSync(`${folder}/leases/net`)).toContain(`10.99.0.${n + 2}`);
+      expect(readdirSync(`${folder}/run/net`)).toHaveLength(1);
+    }
+    const spoiled = spoiler.left <= 0;
+    spoiler.left = 0;
+    // The first asks for the rule, and is answered like that by a kernel without nf_tables: no rule, then.
+    expect(failed).toBe(spoiled && n > 1);
+    del(env, config());
+    expect(state()).toBe(before);
+    if (!spoiled) break;
+  }
+});
+
+test('whichever netlink message of a CHECK the kernel refuses, it is an error and never a pass', () => {
+  const { result } = add(env, config());
+  for (let n = 1; ; n++) {
+    spoiler.left = n;
+    let failed = false;
+    try {
+      check(env, { ...config(), prevResult: result });
+    } catch (error) {
+      failed = true;
+      expect(toCniError(error).code).toBe(102);
+    }
+    const spoiled = spoiler.left <= 0;
+    spoiler.left = 0;
+    expect(failed).toBe(spoiled);
+    if (!spoiled) break;
+  }
+  del(env, config());
+});

@@ -1,0 +1,222 @@
+// Breaks one call of the plugin at each of its steps in turn, and says what was left: run by fault-injection.test.ts in
+// namespaces of its own, as `node fault-worker.ts EXECUTABLE ADD|DEL|GC`. strace(1) counts the steps and breaks them, so a
+// new step is covered without a new test.
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+
+const [executable = '', command = ''] = process.argv.slice(2);
+const TRACE = '/run/trace';
+const DATA = '/run/leases';
+const POD = '/run/netns/pod';
+
+const CHANGES =
+  'sendto,write,ftruncate,link,linkat,symlink,symlinkat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,utimensat,flock,exit_group';
+const OTHERS =
+  'openat,open,read,pread64,readlink,readlinkat,statx,fstat,newfstatat,lstat,stat,getdents64,socket,bind,setsockopt,recvfrom,setns,ioctl,access,faccessat,faccessat2,close';
+// What a failing disk or kernel says; the first is tried at every step.
+const ERRORS = ['EIO', 'ENOSPC', 'EACCES'];
+
+const config = {
+  cniVersion: '1.1.0',
+  name: 'net',
+  type: 'plumb',
+  ipMasq: true,
+  ipam: {
+    type: 'host-local',
+    dataDir: DATA,
+    ranges: [[{ subnet: '10.99.0.0/28' }], [{ subnet: 'fd99::/64' }]],
+    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+  },
+};
+
+function sh(script: string): string {
+  const { status, stdout, stderr } = spawnSync('sh', ['-euc', script], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${script}: ${stderr}`);
+  return stdout;
+}
+
+function call(verb: string, containerId = 'c1', wrapper: readonly string[] = []): SpawnSyncReturns<string> {
+  const [program = executable, ...args] = [...wrapper, executable];
+  return spawnSync(program, args, {
+    cwd: '/',
+    encoding: 'utf8',
+    env: {
+      CNI_COMMAND: verb,
+      CNI_CONTAINERID: containerId,
+      CNI_NETNS: containerId === 'c1' ? POD : '/run/netns/other',
+      CNI_IFNAME: 'eth0',
+      CNI_PATH: '/usr/lib/cni',
+    },
+    input: JSON.stringify({ ...config, ...(verb === 'GC' ? { 'cni.dev/valid-attachments': VALID } : {}) }),
+  });
+}
+
+const VALID = [{ containerID: 'neighbour', ifname: 'eth0' }];
+
+/** All that an attachment may leave on the host and in the container, but for the index of its leases. */
+function state(): string {
+  const leases = readdirSync(`${DATA}/net`).filter((name) => !/^(lock|last_reserved_ip)/.test(name));
+  return [
+    sh(
+      'ip -o link | cut -d: -f2; ip route; ip -6 route; nft list ruleset; ip -n pod -o link; ip -n pod route',
+    ),
+    ...leases,
+    ...readdirSync('/run/plumb/net'),
+  ].join('\n');
+}
+
+interface Step {
+  readonly syscall: string;
+  /** How many calls of this kind the process has made by then, this one included: strace's `when=`. */
+  readonly ordinal: number;
+  readonly text: string;
+}
+
+/** What the main thread did from the moment it had read its configuration. */
+function steps(): Step[] {
+  const lines = readFileSync(TRACE, 'utf8').split('\n');
+  const main = lines[0]?.split(' ', 1)[0];
+  const counts = new Map<string, number>();
+  const all: Step[] = [];
+  let begun = false;
+  for (const line of lines) {
+    const [, tid, syscall = '', text = ''] = /^(\d+) +(\w+)(\(.*)/.exec(line) ?? [];
+    if (tid !== main || syscall === '') continue;
+    const ordinal = (counts.get(syscall) ?? 0) + 1;
+    counts.set(syscall, ordinal);
+    if (begun) all.push({ syscall, ordinal, text: `${syscall}${text}` });
+    if (syscall === 'read' && text.startsWith('(0, "",')) begun = true;
+  }
+  return all;
+}
+
+function strace(set: string, inject?: string): string[] {
+  const injection = inject === undefined ? [] : ['-e', `inject=${inject}`];
+  // Quicker, but signals are not delivered with it.
+  const filter = inject?.includes('signal=') === true ? [] : ['--seccomp-bpf'];
+  return ['strace', '-f', ...filter, '-qq', '-s', '200', '-o', TRACE, '-e', `trace=${set}`, ...injection];
+}
+
+const changes = (step: Step): boolean =>
+  CHANGES.split(',').includes(step.syscall) || (step.syscall === 'openat' && step.text.includes('O_CREAT'));
+
+const failures: string[] = [];
+const crashes: string[] = [];
+const broken = new Set<string>();
+
+// Process ids, descriptors, times, addresses in memory and sequence numbers differ from run to run.
+const normal = (text: string): string =>
+  text
+    .replace(/\) += .*| <unfinished.*|0x[0-9a-f]+|fd99::[0-9a-f]+/g, '')
+    .replace(/\d+/g, '#')
+    .slice(0, 120);
+
+function expectState(what: string, wanted: string): boolean {
+  const found = state();
+  if (found === wanted) return true;
+  const before = new Set(wanted.split('\n'));
+  const after = new Set(found.split('\n'));
+  const more = [...after].filter((line) => !before.has(line));
+  const less = [...before].filter((line) => !after.has(line));
+  failures.push(`${what}: left ${JSON.stringify(more)}, lost ${JSON.stringify(less)}`);
+  return false;
+}
+
+function isJsonError({ status, stdout }: SpawnSyncReturns<string>): boolean {
+  try {
+    const { code, msg } = JSON.parse(stdout);
+    return status !== 0 && typeof code === 'number' && typeof msg === 'string' && msg !== '';
+  } catch {
+    return false;
+  }
+}
+
+function mustWork(what: string, outcome: SpawnSyncReturns<string>): void {
+  if (outcome.status !== 0)
+    failures.push(`${what}: exit ${outcome.status} ${outcome.stdout}${outcome.stderr}`);
+}
+
+/** Puts everything back, as the runtime would, and makes sure that it worked. */
+function recover(what: string, by: 'DEL' | 'GC', clean: string): void {
+  mustWork(`${what}, then ${by}`, call(by));
+  // An entry too many is found when the index is used next.
+  call('DEL');
+  const entries = readdirSync(`${DATA}/.plumb-index.net`).filter((name) => name !== 'boot');
+  if (entries.length > 1) failures.push(`${what}, then ${by}: the index has ${entries.length} entries`);
+  if (!expectState(`${what}, then ${by}`, clean)) {
+    call('DEL');
+    sh('ip -n pod link del eth0 2>/dev/null || true');
+  }
+}
+
+function prepare(): void {
+  if (command !== 'ADD') mustWork('preparing', call('ADD'));
+}
+
+mkdirSync('/run/netns', { recursive: true });
+sh('ip link set lo up; ip netns add pod; ip netns add other');
+mustWork('neighbour', call('ADD', 'neighbour'));
+mustWork('warming up', call('ADD'));
+mustWork('warming up', call('DEL'));
+const clean = state();
+
+prepare();
+const set = `${CHANGES},${OTHERS}`;
+mustWork('counting', call(command, 'c1', strace(set)));
+const counted = steps();
+if (command === 'ADD') recover('counting', 'DEL', clean);
+
+// Between two changes it makes no difference where the process is killed.
+let kills = 0;
+function killBefore(step: Step, ordinal: number): void {
+  prepare();
+  const what = `killed before ${step.text.slice(0, 90)}`;
+  const { signal } = call(command, 'c1', strace(set, `${step.syscall}:signal=SIGKILL:when=${ordinal}`));
+  if (signal !== 'SIGKILL') failures.push(`${what}: it was not`);
+  broken.add(normal(steps().at(-1)?.text ?? ''));
+  recover(what, kills++ % 2 === 0 ? 'DEL' : 'GC', clean);
+}
+for (const step of counted.filter(changes)) killBefore(step, step.ordinal);
+// Node wakes its own threads by write(2) now and then, which shifts the count by one.
+for (const shift of [1, -1]) {
+  for (const step of counted.filter(changes)) {
+    if (!broken.has(normal(step.text))) killBefore(step, step.ordinal + shift);
+  }
+}
+const missed = counted.filter(changes).filter((step) => !broken.has(normal(step.text)));
+for (const step of missed) failures.push(`never killed before ${step.text.slice(0, 120)}`);
+
+let errors = 0;
+for (const step of counted) {
+  if (step.syscall === 'exit_group') continue;
+  for (const errno of changes(step) ? ERRORS : ERRORS.slice(0, 1)) {
+    prepare();
+    errors++;
+    const what = `${errno} at ${step.text.slice(0, 90)}`;
+    const outcome = call(command, 'c1', strace(set, `${step.syscall}:error=${errno}:when=${step.ordinal}`));
+    if (outcome.status === 0) {
+      if (command === 'ADD') {
+        const prevResult: unknown = JSON.parse(outcome.stdout);
+        Object.assign(config, { prevResult });
+        mustWork(`${what}, then CHECK`, call('CHECK'));
+        Object.assign(config, { prevResult: undefined });
+        recover(what, 'DEL', clean);
+      } else if (expectState(what, clean)) recover(what, 'DEL', clean);
+      continue;
+    }
+    // Node ends itself where close(2) or its own wake-up call fails: as if it had been killed.
+    if (outcome.signal !== null) {
+      crashes.push(what);
+      recover(what, 'DEL', clean);
+      continue;
+    }
+    // 134: the process could not come back from the container's namespace, and must not go on.
+    if (!isJsonError(outcome) && outcome.status !== 134 && !step.text.startsWith('write(1,')) {
+      failures.push(`${what}: exit ${outcome.status}, no error object: ${outcome.stdout}${outcome.stderr}`);
+    }
+    if (command === 'ADD') expectState(what, clean);
+    recover(what, 'DEL', clean);
+  }
+}
+mustWork('neighbour', call('DEL', 'neighbour'));
+process.stdout.write(JSON.stringify({ kills, errors, crashes, failures }));
