@@ -10,13 +10,7 @@ import { IN6_ADDR_GEN_MODE_NONE } from '../src/netlink/abi/if_link.ts';
 import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
 import type { Connection, Request } from '../src/netlink/conn.ts';
 import { addressRequest } from '../src/netlink/ops/addresses.ts';
-import {
-  createVeth,
-  findLink,
-  findLinkIndex,
-  getLinkIndex,
-  setLinkRequest,
-} from '../src/netlink/ops/links.ts';
+import { createVethHere, findLink, findLinkIndex, setLinkRequest } from '../src/netlink/ops/links.ts';
 import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { addMasquerade, removeMasquerade } from '../src/nftables/masquerade.ts';
@@ -81,7 +75,8 @@ function attach(
     if (store !== undefined && config.ipam !== undefined) {
       pods = allocate(store, config.ipam, config, key, args, {
         inUse: (ip) => isOccupied(host, ip),
-        isLive: liveAttachments(host, records, config.name),
+        // Where there are no records yet, this may be the first ADD since the machine was started.
+        ...(records.exists() ? {} : { isLive: liveAttachments(host, records, config.name) }),
       });
       undo.register(() => store.release(key));
     }
@@ -101,21 +96,26 @@ function attach(
     const mtu = config.mtu === undefined || config.mtu === 0 ? DEFAULT_MTU : config.mtu;
     const mac = config.mac ?? (args.mac === undefined || args.mac === '' ? macs.container : args.mac);
     let created = true;
+    let ends: { readonly index: number; readonly peerIndex: number };
     undo.register(() => created && deleteHostEnd(key));
     try {
-      createVeth(host, { name: hostName, mac: macs.host, mtu }, { name: env.ifname, netnsFd, mac, mtu });
+      ends = createVethHere(
+        host,
+        { name: hostName, mac: macs.host, mtu },
+        { name: env.ifname, netnsFd, mac, mtu },
+      );
     } catch (error) {
       // A link that stood in the way is somebody else's, and must not be undone.
       created = !isErrno(error, 'EEXIST');
       throw created || findLinkIndex(host, hostName) === undefined ? error : nameTaken(host, hostName, key);
     }
-    const end = (conn: Connection, name: string, mac: string): End => ({
-      ifindex: getLinkIndex(conn, name),
-      name,
-      mac,
-    });
-    configureContainer(inside, end(inside, env.ifname, mac), config, pods);
-    configureHost(host, end(host, hostName, macs.host), hostInterfaceAlias(key), pods);
+    configureContainer(inside, { ifindex: ends.peerIndex, name: env.ifname, mac }, config, pods);
+    configureHost(
+      host,
+      { ifindex: ends.index, name: hostName, mac: macs.host },
+      hostInterfaceAlias(key),
+      pods,
+    );
     if (config.ipMasq) {
       undo.register(() => removeMasquerade(hostName));
       addMasquerade(hostName, addresses);

@@ -4,14 +4,14 @@ import { findLink } from '../src/netlink/ops/links.ts';
 import { listRoutes } from '../src/netlink/ops/routes.ts';
 import { getSysctl, setSysctl } from '../src/sys/sysctl.ts';
 
-const IPV6_FORWARDING = 'net.ipv6.conf.all.forwarding';
+const IPV6_FORWARDING = 'net/ipv6/conf/all/forwarding';
 
 /**
  * Lets the host forward packets of a family (ip-sysctl in the kernel's documentation); nothing is written where it does
  * already. It stays on when the container goes: others may rely on it. Throws {@link SyscallError}.
  */
 export function enableForwarding(host: Connection, family: 4 | 6): void {
-  if (family === 4) setSysctl('net.ipv4.ip_forward', '1');
+  if (family === 4) setSysctl('net/ipv4/ip_forward', '1');
   else if (getSysctl(IPV6_FORWARDING) !== '1') {
     keepLearnedRoutes(host);
     setSysctl(IPV6_FORWARDING, '1');

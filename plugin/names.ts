@@ -58,6 +58,7 @@ export function attachmentOfAlias(alias: string | undefined): AttachmentKey | un
  * keeps udev's MACAddressPolicy=persistent away (NET_ADDR_SET).
  */
 export function macAddresses(key: AttachmentKey): { readonly host: string; readonly container: string } {
-  const tail = (hash(key).slice(-10).match(/../g) ?? []).join(':');
+  const digits = hash(key).slice(-10);
+  const tail = [0, 2, 4, 6, 8].map((at) => digits.slice(at, at + 2)).join(':');
   return { host: `06:${tail}`, container: `02:${tail}` };
 }

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { buildSync } from 'esbuild';
+import { matcher } from '../src/cni/patterns.ts';
 
 // ajv is CommonJS, whose default export reaches an ES module as a property.
 const standaloneCode = standaloneModule.default;
@@ -22,6 +23,15 @@ interface Output {
   readonly module: string;
   readonly validators: readonly { readonly name: string; readonly pointer: string; readonly type: string }[];
 }
+
+// Patterns are matched by functions; one that has none is an error here.
+const regExp = Object.assign(
+  (pattern: string) => {
+    matcher(pattern);
+    return new RegExp(pattern);
+  },
+  { code: 'matcher' },
+);
 
 const OUTPUTS: readonly Output[] = [
   {
@@ -62,7 +72,7 @@ function generate(output: Output): void {
   // verbose puts the schema's part that refused, with its description, into the error; a $ref stays a call, as
   // code that is repeated at each place would have to be loaded at each start.
   const ajv = new Ajv({
-    code: { source: true, esm: true, optimize: 2 },
+    code: { source: true, esm: true, optimize: 2, regExp },
     strictTypes: false,
     verbose: true,
     messages: false,
@@ -71,7 +81,11 @@ function generate(output: Output): void {
   ajv.addSchema(schema);
   const refs = Object.fromEntries(output.validators.map(({ name, pointer }) => [name, `${file}${pointer}`]));
   const built = buildSync({
-    stdin: { contents: standaloneCode(ajv, refs), resolveDir: root, loader: 'js' },
+    stdin: {
+      contents: `import { matcher } from './src/cni/patterns.ts';\n${standaloneCode(ajv, refs)}`,
+      resolveDir: root,
+      loader: 'js',
+    },
     bundle: true,
     minifySyntax: true,
     minifyWhitespace: true,

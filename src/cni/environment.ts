@@ -1,5 +1,5 @@
 import { CniError, ErrInvalidEnvironmentVariables } from './error.ts';
-import { IDENTIFIER_RULE, isIdentifier } from './identifier.ts';
+import { IDENTIFIER_RULE, isIdentifier, isPlain } from './identifier.ts';
 
 const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 
@@ -95,7 +95,9 @@ function ruleBroken(
 
 /** The rules of dev_valid_name (net/core/dev.c), and those of names that the kernel would not take literally. */
 function ifnameRuleBroken(name: string): string | undefined {
-  const bytes = Buffer.from(name);
+  // Nearly all are like this, and need no closer look.
+  if (isPlain(name) && name.length <= MAX_NAME_BYTES && !name.startsWith('.')) return undefined;
+  const bytes = new TextEncoder().encode(name);
   if (bytes.length > MAX_NAME_BYTES) return `must not be longer than ${MAX_NAME_BYTES} bytes`;
   if (name === '.' || name === '..') return "must not be '.' or '..'";
   // The kernel takes eth%d for a template and would make another name of it.

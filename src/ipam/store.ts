@@ -29,7 +29,10 @@ export interface StoreOptions {
 export interface AllocateOptions {
   /** Whether an address is in use although nobody has a lease on it (its lease was lost, say); asked for free ones only. */
   readonly inUse?: (ip: IpAddress) => boolean;
-  /** Whether an attachment still exists, for leases that seem to be of before a reboot; without it none is given up. */
+  /**
+   * Given when the machine may have been rebooted since the last call: leases of before that are given up then, unless
+   * this says that their owner's attachment exists.
+   */
   readonly isLive?: (owner: LeaseOwner) => boolean;
 }
 
@@ -204,7 +207,7 @@ export class LeaseStore {
     return withFlock(`${this.#folder.directory}/lock`, timeoutMs, fn);
   }
 
-  // Leases outlive a reboot, what they were for does not. Once a boot, the first ADD gives up those that were made
+  // Leases outlive a reboot, what they were for does not. Once in a boot an ADD gives up those that were made
   // before it and whose owner is nowhere to be seen. Both conditions are needed: a clock that was set in between makes
   // leases of this boot look older than it, and the reference plugin's owners are nowhere that we could see.
   #reclaim(isLive: (owner: LeaseOwner) => boolean): void {

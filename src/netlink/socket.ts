@@ -13,6 +13,9 @@ const BYTES_PER_ANSWER = 1024;
 const DEFAULT_BUFFER = 200 * 1024;
 const MSG_DONTWAIT_TRUNC = libc.MSG_DONTWAIT | libc.MSG_TRUNC;
 
+// One for all sockets: what is received is read before anything else happens.
+let receiveBuffer: Uint8Array | undefined;
+
 function kernelAddress(): Uint8Array {
   const address = new Uint8Array(12);
   viewOf(address).setUint16(0, libc.AF_NETLINK, true);
@@ -24,7 +27,6 @@ class NetlinkSocket implements Transport {
   readonly #fd: number;
   readonly #kernel = kernelAddress();
   readonly #sender = new Uint8Array(12);
-  readonly #buffer = new Uint8Array(RECEIVE_BYTES);
   #closed = false;
 
   constructor(protocol: number) {
@@ -62,10 +64,12 @@ class NetlinkSocket implements Transport {
   }
 
   receive(): Uint8Array | undefined {
+    receiveBuffer ??= new Uint8Array(RECEIVE_BYTES);
+    const buffer = receiveBuffer;
     for (;;) {
       let length: number;
       try {
-        length = libc.recvfrom(this.#fd, this.#buffer, MSG_DONTWAIT_TRUNC, this.#sender);
+        length = libc.recvfrom(this.#fd, buffer, MSG_DONTWAIT_TRUNC, this.#sender);
       } catch (error) {
         if (isErrno(error, 'EAGAIN')) return undefined;
         if (isErrno(error, 'EINTR')) continue;
@@ -73,9 +77,9 @@ class NetlinkSocket implements Transport {
       }
       // Any process may send to our port: only the kernel's (port 0) word counts.
       if (viewOf(this.#sender).getUint32(4, true) !== 0) continue;
-      if (length > this.#buffer.length)
+      if (length > buffer.length)
         throw new SyscallError('recvfrom', 'netlink answer of more than 64 KiB', 90);
-      return this.#buffer.subarray(0, length);
+      return buffer.subarray(0, length);
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isErrno, withFile } from '../errors.ts';
 import { removeFile } from '../sys/files.ts';
 import { isAttachmentRecord } from './generated/validate-record.js';
@@ -36,6 +36,11 @@ export class RecordFolder {
 
   constructor(directory: string) {
     this.directory = directory;
+  }
+
+  /** Whether a record has been written since the folder's file system was mounted. */
+  exists(): boolean {
+    return lstatSync(this.directory, { throwIfNoEntry: false }) !== undefined;
   }
 
   /** Writes a record, in the place of an older one; returns what {@link RecordFolder.takeBack} wants. */

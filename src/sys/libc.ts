@@ -1,6 +1,6 @@
 import { SyscallError, UnsupportedError } from '../errors.ts';
 import { loadLibrary } from './native.ts';
-import type { NativeFunction, NativeLibrary } from './native-library.ts';
+import type { NativeFunction, NativeLibrary, Signature } from './native-library.ts';
 
 /** `AF_NETLINK` etc. from <sys/socket.h>, <sched.h>, <sys/file.h>: what the calls below take. */
 export const AF_NETLINK = 16;
@@ -16,13 +16,27 @@ export const LOCK_UN = 8;
 let library: NativeLibrary | undefined;
 const functions = new Map<string, NativeFunction>();
 
-function symbol(prototype: string): NativeFunction {
-  let call = functions.get(prototype);
+// man 2 of each; glibc's types.
+const SIGNATURES = {
+  socket: { returns: 'int', takes: ['int', 'int', 'int'] },
+  bind: { returns: 'int', takes: ['int', 'uint8_t *', 'uint32_t'] },
+  setsockopt: { returns: 'int', takes: ['int', 'int', 'int', 'uint8_t *', 'uint32_t'] },
+  sendto: { returns: 'int64_t', takes: ['int', 'uint8_t *', 'size_t', 'int', 'uint8_t *', 'uint32_t'] },
+  recvfrom: { returns: 'int64_t', takes: ['int', 'uint8_t *', 'size_t', 'int', 'uint8_t *', 'uint8_t *'] },
+  setns: { returns: 'int', takes: ['int', 'int'] },
+  flock: { returns: 'int', takes: ['int', 'int'] },
+  // Variadic, which makes no difference to arguments in registers.
+  ioctl: { returns: 'int', takes: ['int', 'unsigned long', 'int'] },
+  _exit: { returns: 'void', takes: ['int'] },
+} as const satisfies Readonly<Record<string, Signature>>;
+
+function symbol(name: keyof typeof SIGNATURES): NativeFunction {
+  let call = functions.get(name);
   if (call === undefined) {
     if (process.platform !== 'linux') throw new UnsupportedError('netlink');
     library ??= loadLibrary();
-    call = library.func(prototype);
-    functions.set(prototype, call);
+    call = library.func(name, SIGNATURES[name]);
+    functions.set(name, call);
   }
   return call;
 }
@@ -41,35 +55,31 @@ function check(
 
 /** socket(2). */
 export function socket(domain: number, type: number, protocol: number): number {
-  const call = symbol('int socket(int domain, int type, int protocol)');
+  const call = symbol('socket');
   return check('socket', `protocol ${protocol}`, call, domain, type, protocol);
 }
 
 /** bind(2) to a raw `sockaddr`. */
 export function bind(fd: number, address: Uint8Array): void {
-  const call = symbol('int bind(int fd, const uint8_t *addr, uint32_t len)');
+  const call = symbol('bind');
   check('bind', `fd ${fd}`, call, fd, address, address.length);
 }
 
 /** setsockopt(2) with raw option bytes. */
 export function setsockopt(fd: number, level: number, option: number, value: Uint8Array): void {
-  const call = symbol('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t len)');
+  const call = symbol('setsockopt');
   check('setsockopt', `level ${level} option ${option}`, call, fd, level, option, value, value.length);
 }
 
 /** sendto(2); returns the number of bytes sent. */
 export function sendto(fd: number, data: Uint8Array, flags: number, address: Uint8Array): number {
-  const call = symbol(
-    'int64_t sendto(int fd, const uint8_t *data, size_t len, int flags, const uint8_t *addr, uint32_t alen)',
-  );
+  const call = symbol('sendto');
   return check('sendto', `fd ${fd}`, call, fd, data, data.length, flags, address, address.length);
 }
 
 /** recvfrom(2) into `data`; the sender's address goes to `address`. With MSG_TRUNC the true length is returned. */
 export function recvfrom(fd: number, data: Uint8Array, flags: number, address: Uint8Array): number {
-  const call = symbol(
-    'int64_t recvfrom(int fd, uint8_t *data, size_t len, int flags, uint8_t *addr, uint8_t *alen)',
-  );
+  const call = symbol('recvfrom');
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, address.length, true);
   return check('recvfrom', `fd ${fd}`, call, fd, data, data.length, flags, address, length);
@@ -77,17 +87,17 @@ export function recvfrom(fd: number, data: Uint8Array, flags: number, address: U
 
 /** setns(2): moves the calling thread into the namespace behind `fd`. */
 export function setns(fd: number, nstype: number, object: string): void {
-  check('setns', object, symbol('int setns(int fd, int nstype)'), fd, nstype);
+  check('setns', object, symbol('setns'), fd, nstype);
 }
 
 /** flock(2). */
 export function flock(fd: number, operation: number, object: string): void {
-  check('flock', object, symbol('int flock(int fd, int operation)'), fd, operation);
+  check('flock', object, symbol('flock'), fd, operation);
 }
 
 /** ioctl(2) without an argument; returns its result. */
 export function ioctl(fd: number, request: number, object: string): number {
-  return check('ioctl', object, symbol('int ioctl(int fd, unsigned long request, int zero)'), fd, request, 0);
+  return check('ioctl', object, symbol('ioctl'), fd, request, 0);
 }
 
 /** Whether a call has been made, and the library is loaded therefore. */
@@ -97,5 +107,5 @@ export function isLoaded(): boolean {
 
 /** _exit(2): ends the process at once, without anything that the runtime would do first. */
 export function exitImmediately(status: number): void {
-  symbol('void _exit(int status)')(status);
+  symbol('_exit')(status);
 }

@@ -1,4 +1,4 @@
-import type { NativeFunction, NativeLibrary } from './native-library.ts';
+import type { CType, NativeFunction, NativeLibrary, Signature } from './native-library.ts';
 
 interface Declaration {
   readonly args: readonly string[];
@@ -13,7 +13,7 @@ interface BunFfi {
   readonly read: { i32(pointer: unknown, offset: number): number };
 }
 
-const TYPES: Readonly<Record<string, string>> = {
+const TYPES: Readonly<Record<CType | 'void', string>> = {
   void: 'void',
   int: 'i32',
   uint32_t: 'u32',
@@ -29,33 +29,18 @@ const TYPES: Readonly<Record<string, string>> = {
  */
 export function loadLibraryOfBun(): NativeLibrary {
   const ffi = process.getBuiltinModule('bun:ffi') as BunFfi;
-  const bind = (name: string, declaration: Declaration): NativeFunction => {
+  const bind = (name: string, { returns, takes }: Signature): NativeFunction => {
+    const declaration = { args: takes.map((type) => TYPES[type]), returns: TYPES[returns] };
     const bound = ffi.dlopen('libc.so.6', { [name]: declaration }).symbols[name];
     if (bound === undefined) throw new Error(`the C library has no ${name}`);
     return bound;
   };
   let location: unknown;
   return {
-    func(prototype) {
-      location ??= bind('__errno_location', { args: [], returns: 'ptr' })();
-      const { name, declaration } = parsePrototype(prototype);
-      return bind(name, declaration);
+    func(name, signature) {
+      location ??= bind('__errno_location', { returns: 'uint8_t *', takes: [] })();
+      return bind(name, signature);
     },
     errno: () => ffi.read.i32(location, 0),
   };
-}
-
-/** Parses `int bind(int fd, const uint8_t *addr, uint32_t len)`. Throws an `Error` for a type that is not in use here. */
-export function parsePrototype(prototype: string): { name: string; declaration: Declaration } {
-  const match = /^(\w+) (\w+)\((.*)\)$/.exec(prototype);
-  const [, result = '', name = '', parameters = ''] = match ?? [];
-  const type = (text: string): string => {
-    const known = TYPES[text];
-    if (known === undefined) throw new Error(`${prototype}: unknown type ${text}`);
-    return known;
-  };
-  const args = parameters
-    .split(', ')
-    .map((parameter) => type(parameter.replace(/^const /, '').replace(/ ?\w+$/, '')));
-  return { name, declaration: { args, returns: type(result) } };
 }

@@ -8,14 +8,11 @@ import { SyscallError, UnsupportedError, withFile } from '../errors.ts';
  * (`net.ipv4.conf.eth0.100.forwarding`) works too: in `net.<family>.{conf,neigh}` all between is the name.
  */
 export function sysctlPath(key: string): string {
-  const separator = /[./]/.exec(key)?.[0];
-  const parts = separator === '/' ? key.split('/') : key.split('.').map((part) => part.replaceAll('/', '.'));
-  if (
-    separator === '.' &&
-    !key.includes('/') &&
-    parts.length > 5 &&
-    /^net\.ipv[46]\.(conf|neigh)\./.test(key)
-  ) {
+  const slash = key.indexOf('/');
+  const dot = key.indexOf('.');
+  const isPath = slash >= 0 && (dot < 0 || slash < dot);
+  const parts = isPath ? key.split('/') : key.split('.').map((part) => part.replaceAll('/', '.'));
+  if (!isPath && !key.includes('/') && parts.length > 5 && /^net\.ipv[46]\.(conf|neigh)\./.test(key)) {
     parts.splice(3, parts.length - 4, parts.slice(3, -1).join('.'));
   }
   if (parts.some((part) => part === '' || part === '.' || part === '..')) {

@@ -1,6 +1,6 @@
 import * as abi from '../abi/if_link.ts';
 import { AF_INET6 } from '../abi/socket.ts';
-import { type AttributesOf, attr, attributes, nested } from '../wire/attributes.ts';
+import { type AttributesOf, attr, attributes, nested, splitAttributes } from '../wire/attributes.ts';
 import { I32, U8, U16, U32 } from '../wire/field.ts';
 import { struct } from '../wire/struct.ts';
 import { bytes, i32, mac, string, u8, u32 } from '../wire/value.ts';
@@ -71,6 +71,12 @@ export interface Link {
 /** The index alone, from the payload of RTM_NEWLINK: a link has a hundred attributes. Throws {@link WireError}. */
 export function decodeLinkIndex(payload: Uint8Array): number {
   return ifinfomsg.decode(payload).index;
+}
+
+/** The indexes of both ends of a pair, from the payload of RTM_NEWLINK of one. Throws {@link WireError}. */
+export function decodePairIndexes(payload: Uint8Array): { index: number; peerIndex: number | undefined } {
+  const raw = splitAttributes(payload.subarray(ifinfomsg.size)).find(({ type }) => type === abi.IFLA_LINK);
+  return { index: decodeLinkIndex(payload), peerIndex: raw === undefined ? undefined : u32.decode(raw.data) };
 }
 
 /** Decodes the payload of RTM_NEWLINK. Throws {@link WireError}. */

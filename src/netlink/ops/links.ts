@@ -1,11 +1,12 @@
 import { isErrno, NotFoundError } from '../../errors.ts';
 import * as abi from '../abi/if_link.ts';
-import { NLM_F_CREATE, NLM_F_EXCL } from '../abi/netlink.ts';
+import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL } from '../abi/netlink.ts';
 import { RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK } from '../abi/rtnetlink.ts';
 import type { Connection, Request } from '../conn.ts';
 import {
   decodeLink,
   decodeLinkIndex,
+  decodePairIndexes,
   type Link,
   type LinkAttributes,
   linkMessage,
@@ -43,12 +44,32 @@ export function vethRequest(host: VethEnd, peer: VethEnd): Request {
   };
 }
 
+/** The indexes of a new pair, each in the namespace of its end. */
+export interface VethIndexes {
+  readonly index: number;
+  readonly peerIndex: number;
+}
+
 /**
  * Creates a veth pair, each end in its namespace under its final name, MAC and MTU, with one request: the kernel
  * makes both or neither. Throws {@link NetlinkError}: EEXIST (a name is taken), EPERM, EINVAL (a bad name).
  */
 export function createVeth(conn: Connection, host: VethEnd, peer: VethEnd): void {
   conn.request(vethRequest(host, peer));
+}
+
+/** Like {@link createVeth} with the host end in the connection's namespace; returns each end's index in its own. */
+export function createVethHere(
+  conn: Connection,
+  host: Omit<VethEnd, 'netnsFd'>,
+  peer: VethEnd,
+): { readonly index: number; readonly peerIndex: number } {
+  const request = vethRequest(host, peer);
+  // With NLM_F_ECHO newer kernels answer with the link that was made, which spares asking for it.
+  const [echo] = conn.request({ ...request, flags: (request.flags ?? 0) | NLM_F_ECHO });
+  const { index, peerIndex } = echo === undefined ? getLink(conn, host.name) : decodePairIndexes(echo);
+  if (peerIndex === undefined) throw new NotFoundError(request.what, `the other end of ${host.name}`);
+  return { index, peerIndex };
 }
 
 /** Creates a bridge. Throws {@link NetlinkError} (EEXIST). */

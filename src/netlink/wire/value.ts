@@ -101,9 +101,16 @@ export const ip: Codec<string> = {
 /** A MAC address of 6 bytes as `02:00:5e:10:00:01`; other hardware address lengths decode alike. */
 export const mac: Codec<string> = {
   encode(value) {
-    if (!/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(value))
-      throw new WireError(`${value} is not a MAC address`);
-    return Uint8Array.from(value.split(':'), (part) => Number.parseInt(part, 16));
+    const parts = value.split(':');
+    const bytes = new Uint8Array(6);
+    for (let i = 0; i < 6; i++) {
+      const part = parts[i] ?? '';
+      const byte = Number(`0x${part}`);
+      if (parts.length !== 6 || part.length !== 2 || Number.isNaN(byte))
+        throw new WireError(`${value} is not a MAC address`);
+      bytes[i] = byte;
+    }
+    return bytes;
   },
   decode: (data) => Array.from(data, (byte) => byte.toString(16).padStart(2, '0')).join(':'),
 };
