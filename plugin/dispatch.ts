@@ -24,12 +24,12 @@ const SINCE: Readonly<Record<string, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0
 
 /** Answers one call of a runtime. Never throws. */
 export function dispatch(
-  environment: Readonly<Record<string, string | undefined>>,
+  readEnvironment: () => Readonly<Record<string, string | undefined>>,
   readStdin: () => string,
 ): Reply {
   let cniVersion: string = NEWEST;
   try {
-    const env = parseEnvironment(environment);
+    const env = parseEnvironment(readEnvironment());
     const text = readStdin();
     if (env.command === 'VERSION') return { stdout: versionReply(text), exitCode: 0 };
     cniVersion = statedVersion(text) ?? NEWEST;

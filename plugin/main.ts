@@ -1,45 +1,39 @@
-import { readFileSync, writeSync } from 'node:fs';
 import { isErrno } from '../src/errors.ts';
 import { readEnvironment } from '../src/sys/environment.ts';
+import { readToEnd, writeSync } from '../src/sys/fs.ts';
 import { exitImmediately, isLoaded } from '../src/sys/libc.ts';
 import { dispatch } from './dispatch.ts';
 
 // The process edge: the only place that knows environment, standard streams and exit code.
 
+const STDIN = 0;
+const STDOUT = 1;
+
 function readStdin(): string {
   try {
-    return readFileSync(0, 'utf8');
+    return readToEnd(STDIN, 'standard input');
   } catch (error) {
     // Closed by the caller: the same as empty, which the door answers.
-    if (isErrno(error, 'EBADF', 'EAGAIN')) return '';
+    if (isErrno(error, 'EBADF')) return '';
     throw error;
   }
 }
 
-const pause = new Int32Array(new SharedArrayBuffer(4));
-
-function writeAll(text: string): void {
-  const data = new TextEncoder().encode(text);
-  for (let offset = 0; offset < data.length; ) {
-    try {
-      offset += writeSync(1, data, offset);
-    } catch (error) {
-      // A pipe that is set non-blocking and full: wait for its reader.
-      if (!isErrno(error, 'EAGAIN')) throw error;
-      Atomics.wait(pause, 0, 0, 2);
-    }
-  }
+function writeStdout(text: string): void {
+  if (isLoaded()) writeSync(STDOUT, text, 'standard output');
+  // The C library could not be reached, which is what the text says.
+  else process.getBuiltinModule('node:fs').writeSync(STDOUT, text);
 }
 
-const reply = dispatch(readEnvironment(), readStdin);
+const reply = dispatch(readEnvironment, readStdin);
 let { exitCode } = reply;
 try {
-  writeAll(reply.stdout);
+  writeStdout(reply.stdout);
 } catch {
   // A runtime that did not get the result has no attachment.
   reply.undo?.run();
   exitCode = 1;
 }
-// Where the library is loaded the process ends by _exit(2): the runtime's own way out takes longer.
+// The runtime's own way out takes longer.
 if (isLoaded()) exitImmediately(exitCode);
 process.exit(exitCode);

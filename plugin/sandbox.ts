@@ -1,8 +1,7 @@
-import { fstatSync, statSync } from 'node:fs';
 import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
-import { closeQuietly } from '../src/sys/files.ts';
-import { isNetns, openReadOnly } from '../src/sys/netns.ts';
+import { closeQuietly, fstatSync, openReadOnly, statSync } from '../src/sys/fs.ts';
+import { isNetns } from '../src/sys/netns.ts';
 
 /** A container's network namespace: how to enter it, and which one it is (stat(2)). */
 export interface Sandbox {
@@ -33,10 +32,10 @@ export function withSandbox<T>(path: string, fn: (sandbox: Sandbox) => T): T {
   try {
     if (!isNetns(fd)) throw new CniError(4, `CNI_NETNS: ${path} is not a network namespace`);
     const [given, own] = [fstatSync(fd), statSync('/proc/thread-self/ns/net')];
-    if (given.dev === own.dev && given.ino === own.ino) {
+    if (given.dev === own?.dev && given.ino === own.ino) {
       throw new CniError(4, `CNI_NETNS: ${path} is the host's own network namespace`);
     }
-    return fn({ netnsFd: fd, dev: given.dev, ino: given.ino });
+    return fn({ netnsFd: fd, dev: given.dev, ino: Number(given.ino) });
   } finally {
     closeQuietly(fd);
   }

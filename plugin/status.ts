@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { NetworkConfig } from '../src/cni/config.ts';
 import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
 import { describeRange, resolveRangeSets } from '../src/ipam/ranges.ts';
-import { assertWritableFolder } from '../src/sys/files.ts';
+import { assertWritableFolder, readFileSync } from '../src/sys/fs.ts';
 import { storeOf } from './ipam.ts';
 
 const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n };
@@ -13,7 +12,7 @@ export function status(config: NetworkConfig): void {
   const store = storeOf(config);
   const sets = config.ipam === undefined ? [] : resolveRangeSets(config.ipam.ranges, 'ipam.ranges');
   const effective = BigInt(
-    `0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`,
+    `0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status'))?.[1] ?? '0'}`,
   );
   for (const [name, bit] of Object.entries(CAPABILITIES)) {
     if (((effective >> bit) & 1n) === 0n)

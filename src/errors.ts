@@ -84,22 +84,6 @@ export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   );
 }
 
-/**
- * Runs `fn`; an error of Node's own about a file becomes a {@link SyscallError}, with `object` where Node names no path.
- * All other errors reach the caller unchanged.
- */
-export function withFile<T>(object: string, fn: () => T): T {
-  try {
-    return fn();
-  } catch (error) {
-    if (!(error instanceof Error) || error instanceof PlumbError) throw error;
-    if (!('errno' in error) || typeof error.errno !== 'number') throw error;
-    const syscall = 'syscall' in error && typeof error.syscall === 'string' ? error.syscall : 'access';
-    const path = 'path' in error && typeof error.path === 'string' ? error.path : object;
-    throw new SyscallError(syscall, path, Math.abs(error.errno), { cause: error });
-  }
-}
-
 /** The text of whatever was thrown. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,15 +1,14 @@
+import { isErrno } from '../errors.ts';
+import { type IpAddress, parseIp } from '../ip/address.ts';
 import {
   linkSync,
   lstatSync,
   readdirSync,
-  readFileSync,
+  readIfPresent,
+  removeFile,
   renameSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { isErrno } from '../errors.ts';
-import { type IpAddress, parseIp } from '../ip/address.ts';
-import { removeFile } from '../sys/files.ts';
+  writeNewSync,
+} from '../sys/fs.ts';
 import { formatLease, type LeaseOwner, parseLease } from './lease.ts';
 
 const TEMPORARY = '.plumb-new';
@@ -39,7 +38,7 @@ export class LeaseFolder {
 
   /** Whether the folder is there. */
   exists(): boolean {
-    return lstatSync(this.directory, { throwIfNoEntry: false }) !== undefined;
+    return lstatSync(this.directory) !== undefined;
   }
 
   /** Names of all files that are leases by their name; none if there is no folder. */
@@ -59,8 +58,9 @@ export class LeaseFolder {
 
   /** When a lease was made or last changed, in milliseconds since 1970; now if it is gone. */
   changedAt(name: string): number {
-    const file = lstatSync(`${this.directory}/${name}`, { throwIfNoEntry: false });
-    return file === undefined ? Date.now() : Math.max(file.mtimeMs, file.ctimeMs);
+    const file = lstatSync(`${this.directory}/${name}`);
+    if (file === undefined) return Date.now();
+    return Math.max(Number(file.mtimeNs), Number(file.ctimeNs)) / 1e6;
   }
 
   /** Reads every lease. */
@@ -70,9 +70,9 @@ export class LeaseFolder {
 
   /** What is there for an address: one system call, unless the file is suspiciously short. */
   slot(name: string): Slot {
-    const file = lstatSync(`${this.directory}/${name}`, { throwIfNoEntry: false });
+    const file = lstatSync(`${this.directory}/${name}`);
     if (file === undefined) return 'absent';
-    if (!file.isFile() || file.size > LONGEST_BLANK) return 'leased';
+    if (!file.isFile || file.size > LONGEST_BLANK) return 'leased';
     return this.owner(name) === undefined ? 'ownerless' : 'leased';
   }
 
@@ -108,10 +108,10 @@ export class LeaseFolder {
 
   #text(name: string): string {
     try {
-      return readFileSync(`${this.directory}/${name}`, 'utf8');
+      return readIfPresent(`${this.directory}/${name}`) ?? '';
     } catch (error) {
-      // EISDIR: whatever it is, a lease it is not.
-      if (isErrno(error, 'ENOENT', 'EISDIR')) return '';
+      // Whatever a folder is, a lease it is not.
+      if (isErrno(error, 'EISDIR')) return '';
       throw error;
     }
   }
@@ -131,14 +131,14 @@ export class LeaseFolder {
 function placeVia(temporary: string, text: string, put: (temporary: string) => void): void {
   try {
     // Never opened for writing if it exists: it may be a second name of a lease, if its maker was killed.
-    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
+    writeNewSync(temporary, text);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) {
       removeFile(temporary);
       throw error;
     }
-    unlinkSync(temporary);
-    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
+    removeFile(temporary);
+    writeNewSync(temporary, text);
   }
   try {
     put(temporary);
@@ -157,7 +157,7 @@ function tryLink(temporary: string, path: string): boolean {
     throw error;
   }
   try {
-    unlinkSync(temporary);
+    removeFile(temporary);
   } catch {
     // The lease is made, which nothing may put in doubt; the next one removes the left-over name.
   }

@@ -1,17 +1,15 @@
+import { isErrno } from '../errors.ts';
+import { fnv1a64 } from '../hash.ts';
 import {
-  lstatSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
+  removeFile,
   renameSync,
   statSync,
   symlinkSync,
-  unlinkSync,
   utimesSync,
-} from 'node:fs';
-import { isErrno } from '../errors.ts';
-import { fnv1a64 } from '../hash.ts';
-import { removeFile } from '../sys/files.ts';
+} from '../sys/fs.ts';
 
 const NANOSECONDS = 1_000_000_000n;
 const BOOT = 'boot';
@@ -43,9 +41,9 @@ export class OwnerIndex {
   /** Whether every lease is in the index: nobody changed anything since the last {@link OwnerIndex.seal}. */
   isCurrent(): boolean {
     try {
-      const index = statSync(this.directory, { bigint: true, throwIfNoEntry: false });
+      const index = statSync(this.directory);
       if (index === undefined || index.mtimeNs % NANOSECONDS !== 0n) return false;
-      return statSync(this.#leases, { bigint: true, throwIfNoEntry: false })?.mtimeNs === index.mtimeNs;
+      return statSync(this.#leases)?.mtimeNs === index.mtimeNs;
     } catch {
       return false;
     }
@@ -53,11 +51,8 @@ export class OwnerIndex {
 
   /** Names of the lease files that may be those of `key`, others may be among them; undefined if it cannot be read. */
   get(key: string): string[] | undefined {
-    const path = this.#path(key);
     try {
-      // Most owners that are asked for have none, and an exception costs more than a call.
-      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return [];
-      return readlinkSync(path).split(',');
+      return readlinkSync(this.#path(key))?.split(',') ?? [];
     } catch {
       return undefined;
     }
@@ -83,7 +78,7 @@ export class OwnerIndex {
   rebuild(leases: Iterable<readonly [key: string, name: string]>): void {
     this.#broken = false;
     this.#attempt(() => {
-      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      mkdirSync(this.directory, 0o700);
       const entries = new Map<string, string>();
       for (const [key, name] of leases) {
         const path = this.#path(key);
@@ -93,7 +88,7 @@ export class OwnerIndex {
       for (const file of readdirSync(this.directory)) {
         const path = `${this.directory}/${file}`;
         if (file === BOOT) continue;
-        if (!entries.has(path)) unlinkSync(path);
+        if (!entries.has(path)) removeFile(path);
         else if (targetOf(path) === entries.get(path)) entries.delete(path);
       }
       for (const [path, target] of entries) this.#write(path, target);
@@ -116,8 +111,8 @@ export class OwnerIndex {
     if (this.#broken) return;
     this.#attempt(() => {
       const time = Math.floor(Date.now() / 1000) - 2;
-      utimesSync(this.#leases, time, time);
-      utimesSync(this.directory, time, time);
+      utimesSync(this.#leases, time);
+      utimesSync(this.directory, time);
     });
   }
 

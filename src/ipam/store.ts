@@ -1,8 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { ConfigError, isErrno, withFile } from '../errors.ts';
+import { ConfigError, isErrno } from '../errors.ts';
 import { formatIp, type IpAddress, type IpPrefix, parseIp } from '../ip/address.ts';
-import { assertWritableFolder } from '../sys/files.ts';
 import { LockTimeoutError, withFlock } from '../sys/flock.ts';
+import { assertWritableFolder, mkdirSync, readFileSync } from '../sys/fs.ts';
 import { type Candidate, candidates } from './candidates.ts';
 import { LeaseExistsError, RangeExhaustedError } from './errors.ts';
 import { formatLease, type LeaseOwner } from './lease.ts';
@@ -64,7 +63,6 @@ export function openStore(dataDir: string, network: string, options: StoreOption
  * index counts as complete only once all is done.
  */
 export class LeaseStore {
-  readonly #dataDir: string;
   readonly #folder: LeaseFolder;
   readonly #index: OwnerIndex;
   readonly #lockTimeoutMs: number;
@@ -73,7 +71,6 @@ export class LeaseStore {
     const directory = `${dataDir}/${network}`;
     // A network's name cannot start with a dot, and may not be longer than a file's: its folder would be refused.
     const index = `${dataDir}/.plumb-index.${network}`;
-    this.#dataDir = dataDir;
     this.#folder = new LeaseFolder(directory, index);
     this.#index = new OwnerIndex(index, directory);
     this.#lockTimeoutMs = lockTimeoutMs;
@@ -97,30 +94,28 @@ export class LeaseStore {
   ): Allocation[] {
     const wanted = matchRequests(sets, requested);
     const inUse = options.inUse ?? (() => false);
-    return this.#io(() => {
-      if (!this.#folder.exists()) mkdirSync(this.#folder.directory, { recursive: true, mode: 0o755 });
-      return this.#locked(this.#lockTimeoutMs, () => {
-        if (options.isLive !== undefined) this.#reclaim(options.isLive);
-        const { names } = this.#lookUp(owner);
-        if (names.length > 0) throw new LeaseExistsError(owner.containerId, owner.ifname, names);
-        for (let race = 0; ; race++) {
-          const picks = sets.map((set, index) => {
-            const request = wanted.get(index);
-            return request === undefined ? this.#next(set, index, inUse) : this.#exactly(request, inUse);
-          });
-          try {
-            this.#lease(owner, picks);
-          } catch (error) {
-            // Somebody made a lease of that name without the lock: look again.
-            if (isErrno(error, 'EEXIST') && race < MOST_RACES) continue;
-            throw error;
-          }
-          return picks.map(({ range, ip }) => ({
-            address: { address: ip, prefixLength: range.subnet.prefixLength },
-            gateway: range.gateway,
-          }));
+    if (!this.#folder.exists()) mkdirSync(this.#folder.directory, 0o755);
+    return this.#locked(this.#lockTimeoutMs, () => {
+      if (options.isLive !== undefined) this.#reclaim(options.isLive);
+      const { names } = this.#lookUp(owner);
+      if (names.length > 0) throw new LeaseExistsError(owner.containerId, owner.ifname, names);
+      for (let race = 0; ; race++) {
+        const picks = sets.map((set, index) => {
+          const request = wanted.get(index);
+          return request === undefined ? this.#next(set, index, inUse) : this.#exactly(request, inUse);
+        });
+        try {
+          this.#lease(owner, picks);
+        } catch (error) {
+          // Somebody made a lease of that name without the lock: look again.
+          if (isErrno(error, 'EEXIST') && race < MOST_RACES) continue;
+          throw error;
         }
-      });
+        return picks.map(({ range, ip }) => ({
+          address: { address: ip, prefixLength: range.subnet.prefixLength },
+          gateway: range.gateway,
+        }));
+      }
     });
   }
 
@@ -132,37 +127,33 @@ export class LeaseStore {
    * @throws LockTimeoutError if the lock is not to be had in time
    */
   release(owner: LeaseOwner): IpAddress[] {
-    return this.#io(() => {
-      if (!this.#folder.exists()) return [];
-      return this.#locked(this.#lockTimeoutMs, () => {
-        const { key, names } = this.#lookUp(owner);
-        if (names.length === 0) return [];
-        for (const name of names) this.#folder.remove(name);
-        this.#index.remove(key, names);
-        this.#index.seal();
-        return addresses(names);
-      });
+    if (!this.#folder.exists()) return [];
+    return this.#locked(this.#lockTimeoutMs, () => {
+      const { key, names } = this.#lookUp(owner);
+      if (names.length === 0) return [];
+      for (const name of names) this.#folder.remove(name);
+      this.#index.remove(key, names);
+      this.#index.seal();
+      return addresses(names);
     });
   }
 
   /** The owner's addresses. Takes the lock only if the index is not up to date, and goes without if it must. */
   find(owner: LeaseOwner): IpAddress[] {
-    return this.#io(() => {
-      if (!this.#folder.exists()) return [];
-      if (this.#index.isCurrent()) return addresses(this.#lookUp(owner).names);
-      try {
-        const timeoutMs = Math.min(this.#lockTimeoutMs, READER_LOCK_TIMEOUT_MS);
-        return this.#locked(timeoutMs, () => addresses(this.#lookUp(owner).names));
-      } catch (error) {
-        if (!(error instanceof LockTimeoutError) && !isErrno(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
-        return addresses(select(this.#folder.all(), owner).names);
-      }
-    });
+    if (!this.#folder.exists()) return [];
+    if (this.#index.isCurrent()) return addresses(this.#lookUp(owner).names);
+    try {
+      const timeoutMs = Math.min(this.#lockTimeoutMs, READER_LOCK_TIMEOUT_MS);
+      return this.#locked(timeoutMs, () => addresses(this.#lookUp(owner).names));
+    } catch (error) {
+      if (!(error instanceof LockTimeoutError) && !isErrno(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
+      return addresses(select(this.#folder.all(), owner).names);
+    }
   }
 
   /** Who has which address, by the name of the lease file; undefined for one without an owner. Takes no lock. */
   owners(): Map<string, LeaseOwner | undefined> {
-    return this.#io(() => this.#folder.all());
+    return this.#folder.all();
   }
 
   /**
@@ -173,25 +164,23 @@ export class LeaseStore {
    * @throws LockTimeoutError if the lock is not to be had in time
    */
   collect(valid: (owner: LeaseOwner) => boolean): IpAddress[] {
-    return this.#io(() => {
-      if (!this.#folder.exists()) return [];
-      return this.#locked(this.#lockTimeoutMs, () => {
-        const leases = this.#folder.all();
-        const stale = [...leases].filter(([, owner]) => owner === undefined || !valid(owner));
-        for (const [name] of stale) {
-          this.#folder.remove(name);
-          leases.delete(name);
-        }
-        this.#folder.tidy();
-        this.#index.rebuild(keyed(leases));
-        return addresses(stale.map(([name]) => name));
-      });
+    if (!this.#folder.exists()) return [];
+    return this.#locked(this.#lockTimeoutMs, () => {
+      const leases = this.#folder.all();
+      const stale = [...leases].filter(([, owner]) => owner === undefined || !valid(owner));
+      for (const [name] of stale) {
+        this.#folder.remove(name);
+        leases.delete(name);
+      }
+      this.#folder.tidy();
+      this.#index.rebuild(keyed(leases));
+      return addresses(stale.map(([name]) => name));
     });
   }
 
   /** Whether an ADD would find an address in each set at this moment. Takes no lock and writes nothing. */
   hasFree(sets: readonly RangeSet[]): boolean {
-    return this.#io(() => sets.every((set, index) => this.#firstFree(set, index, () => false) !== undefined));
+    return sets.every((set, index) => this.#firstFree(set, index, () => false) !== undefined);
   }
 
   /**
@@ -211,9 +200,9 @@ export class LeaseStore {
   // before it and whose owner is nowhere to be seen. Both conditions are needed: a clock that was set in between makes
   // leases of this boot look older than it, and the reference plugin's owners are nowhere that we could see.
   #reclaim(isLive: (owner: LeaseOwner) => boolean): void {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id').trim();
     if (this.#index.boot() === boot) return;
-    const bootedAt = Date.now() - Number.parseFloat(readFileSync('/proc/uptime', 'latin1')) * 1000;
+    const bootedAt = Date.now() - Number.parseFloat(readFileSync('/proc/uptime')) * 1000;
     const leases = this.#folder.all();
     for (const [name, owner] of leases) {
       if (owner === undefined || this.#folder.changedAt(name) >= bootedAt || isLive(owner)) continue;
@@ -310,10 +299,6 @@ export class LeaseStore {
       throw error;
     }
     this.#index.seal();
-  }
-
-  #io<T>(fn: () => T): T {
-    return withFile(this.#dataDir, fn);
   }
 }
 

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { ConfigError } from '../errors.ts';
 import { parseIp } from '../ip/address.ts';
-import { closeQuietly } from '../sys/files.ts';
-import { openReadOnly, withProcessNetns } from '../sys/netns.ts';
+import { closeQuietly, openReadOnly, statSync } from '../sys/fs.ts';
+import { withProcessNetns } from '../sys/netns.ts';
 import { IFA_F_NODAD } from './abi/if_addr.ts';
 import { RT_SCOPE_LINK } from './abi/rtnetlink.ts';
 import type { Connection } from './conn.ts';
@@ -170,5 +169,5 @@ export function sweepOrphanLinks(prefixes: readonly string[] = ['veth-', 'vc-'])
 function isOrphan(name: string, prefix: string): boolean {
   if (!name.startsWith(prefix)) return false;
   const pid = name.slice(prefix.length);
-  return /^[1-9]\d*$/.test(pid) && !existsSync(`/proc/${pid}`);
+  return /^[1-9]\d*$/.test(pid) && statSync(`/proc/${pid}`) === undefined;
 }

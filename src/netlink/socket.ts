@@ -1,5 +1,5 @@
 import { isErrno, SyscallError } from '../errors.ts';
-import { closeQuietly } from '../sys/files.ts';
+import { closeQuietly } from '../sys/fs.ts';
 import * as libc from '../sys/libc.ts';
 import { withNetnsFd } from '../sys/netns.ts';
 import { NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK, NETLINK_ROUTE } from './abi/netlink.ts';

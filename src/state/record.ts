@@ -1,6 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { isErrno, withFile } from '../errors.ts';
-import { removeFile } from '../sys/files.ts';
+import { isErrno } from '../errors.ts';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readIfPresent,
+  removeFile,
+  renameSync,
+  writeNewSync,
+} from '../sys/fs.ts';
 import { isAttachmentRecord } from './generated/validate-record.js';
 
 /** What one ADD set up, for the DEL, CHECK and GC that come later. Shape: schemas/attachment-record.schema.json. */
@@ -40,23 +47,23 @@ export class RecordFolder {
 
   /** Whether a record has been written since the folder's file system was mounted. */
   exists(): boolean {
-    return lstatSync(this.directory, { throwIfNoEntry: false }) !== undefined;
+    return lstatSync(this.directory) !== undefined;
   }
 
   /** Writes a record, in the place of an older one; returns what {@link RecordFolder.takeBack} wants. */
   write(name: string, record: AttachmentRecord): string {
     const text = `${JSON.stringify(record)}\n`;
     const aside = this.#aside(name);
-    withFile(aside, () => {
-      try {
-        writeFileSync(aside, text, { mode: 0o600 });
-      } catch (error) {
-        if (!isErrno(error, 'ENOENT')) throw error;
-        mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-        writeFileSync(aside, text, { mode: 0o600 });
-      }
-      renameSync(aside, this.#path(name));
-    });
+    try {
+      writeNewSync(aside, text);
+    } catch (error) {
+      // There is no folder yet, or a writer was killed here.
+      if (!isErrno(error, 'ENOENT', 'EEXIST')) throw error;
+      mkdirSync(this.directory, 0o700);
+      removeFile(aside);
+      writeNewSync(aside, text);
+    }
+    renameSync(aside, this.#path(name));
     return text;
   }
 
@@ -68,7 +75,7 @@ export class RecordFolder {
   /** Names of all records, also of damaged and half-made ones. */
   names(): string[] {
     try {
-      const files = withFile(this.directory, () => readdirSync(this.directory));
+      const files = readdirSync(this.directory);
       return [...new Set(files.map((file) => file.replace(/^\.(.*)\.new$|^([^.].*)\.json$/, '$1$2')))];
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return [];
@@ -78,21 +85,19 @@ export class RecordFolder {
 
   /** Removes a record, and what a killed writer of it left; absence is success. */
   remove(name: string): void {
-    withFile(this.directory, () => {
-      removeFile(this.#path(name));
-      removeFile(this.#aside(name));
-    });
+    removeFile(this.#path(name));
+    removeFile(this.#aside(name));
   }
 
   /** Removes a record if it is the one that was written, and not one that somebody wrote since. */
   takeBack(name: string, written: string): void {
-    withFile(this.directory, () => removeFile(this.#aside(name)));
+    removeFile(this.#aside(name));
     if (this.#text(name) === written) this.remove(name);
   }
 
   #text(name: string): string {
     try {
-      return readFileSync(this.#path(name), 'utf8');
+      return readIfPresent(this.#path(name)) ?? '';
     } catch {
       return '';
     }

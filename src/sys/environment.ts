@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync } from './fs.ts';
 
 /**
  * The environment that this process was started with, from /proc/self/environ.
@@ -7,11 +7,11 @@ import { readFileSync } from 'node:fs';
  * acts before the program does: to them `process.env` is empty. A program started from here gets only what it is
  * given explicitly. Of a name that stands there twice the first counts, as with getenv(3).
  *
- * Throws Node's own error when /proc is not mounted.
+ * Throws {@link SyscallError} when /proc is not mounted.
  * @see proc_pid_environ(5)
  */
 export function readEnvironment(): Readonly<Record<string, string>> {
-  return parseEnviron(readFileSync('/proc/self/environ', 'utf8'));
+  return parseEnviron(readFileSync('/proc/self/environ'));
 }
 
 /** Parses the `NAME=value` strings of /proc/PID/environ, each of which ends with NUL; what is none is passed over. */

@@ -1,6 +1,5 @@
-import { constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isErrno, PlumbError, SyscallError } from '../errors.ts';
-import { closeQuietly } from './files.ts';
+import { closeQuietly, fstatSync, openOrCreate, readFileSync } from './fs.ts';
 import * as libc from './libc.ts';
 
 /** A lock was not to be had in time; nothing was done. */
@@ -22,8 +21,6 @@ export class LockTimeoutError extends PlumbError {
   }
 }
 
-// <asm-generic/fcntl.h>; node:fs does not name it.
-const O_CLOEXEC = 0o2000000;
 const FIRST_PAUSE_MS = 0.3;
 const LONGEST_PAUSE_MS = 5;
 
@@ -33,12 +30,12 @@ let sleeper: Int32Array | undefined;
  * Runs `fn` while holding flock(2) LOCK_EX on the file `path`, which is made (0600) if it is missing; its folder
  * must be there. Waits for the lock for `timeoutMs` milliseconds. What `fn` returns or throws is passed on.
  *
- * Throws {@link LockTimeoutError}, `SyscallError` of flock(2), and Node's own error when the file cannot be opened.
+ * Throws {@link LockTimeoutError}, {@link SyscallError} of open(2) and flock(2).
  */
 export function withFlock<T>(path: string, timeoutMs: number, fn: () => T): T {
   const end = performance.now() + timeoutMs;
   for (;;) {
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
+    const fd = openOrCreate(path, 0o600);
     try {
       acquire(fd, path, timeoutMs, end);
       try {
@@ -90,8 +87,8 @@ function tryLock(fd: number, path: string): boolean {
 // device is left out of the comparison: btrfs and overlayfs show another one there than stat(2) does.
 function holderOf(fd: number): number | undefined {
   try {
-    const { ino } = fstatSync(fd, { bigint: true });
-    const line = readFileSync('/proc/locks', 'utf8')
+    const { ino } = fstatSync(fd);
+    const line = readFileSync('/proc/locks')
       .split('\n')
       .find((text) => /^\d+: FLOCK /.test(text) && text.includes(`:${ino} `));
     const pid = Number(line?.trim().split(/\s+/)[4]);

@@ -25,8 +25,21 @@ const SIGNATURES = {
   recvfrom: { returns: 'int64_t', takes: ['int', 'uint8_t *', 'size_t', 'int', 'uint8_t *', 'uint8_t *'] },
   setns: { returns: 'int', takes: ['int', 'int'] },
   flock: { returns: 'int', takes: ['int', 'int'] },
-  // Variadic, which makes no difference to arguments in registers.
+  // This one and open are variadic, which makes no difference to arguments in registers.
   ioctl: { returns: 'int', takes: ['int', 'unsigned long', 'int'] },
+  open: { returns: 'int', takes: ['uint8_t *', 'int', 'uint32_t'] },
+  close: { returns: 'int', takes: ['int'] },
+  read: { returns: 'int64_t', takes: ['int', 'uint8_t *', 'size_t'] },
+  write: { returns: 'int64_t', takes: ['int', 'uint8_t *', 'size_t'] },
+  statx: { returns: 'int', takes: ['int', 'uint8_t *', 'int', 'uint32_t', 'uint8_t *'] },
+  mkdir: { returns: 'int', takes: ['uint8_t *', 'uint32_t'] },
+  unlink: { returns: 'int', takes: ['uint8_t *'] },
+  link: { returns: 'int', takes: ['uint8_t *', 'uint8_t *'] },
+  rename: { returns: 'int', takes: ['uint8_t *', 'uint8_t *'] },
+  symlink: { returns: 'int', takes: ['uint8_t *', 'uint8_t *'] },
+  readlink: { returns: 'int64_t', takes: ['uint8_t *', 'uint8_t *', 'size_t'] },
+  utimensat: { returns: 'int', takes: ['int', 'uint8_t *', 'uint8_t *', 'int'] },
+  access: { returns: 'int', takes: ['uint8_t *', 'int'] },
   _exit: { returns: 'void', takes: ['int'] },
 } as const satisfies Readonly<Record<string, Signature>>;
 
@@ -42,14 +55,19 @@ function symbol(name: keyof typeof SIGNATURES): NativeFunction {
 }
 
 // errno is read at once: any call of the runtime in between overwrites it.
+function attempt(call: NativeFunction, ...args: Parameters<NativeFunction>): number {
+  const result = Number(call(...args));
+  return result < 0 ? -(library?.errno() ?? 0) : result;
+}
+
 function check(
   syscall: string,
   object: string,
   call: NativeFunction,
   ...args: Parameters<NativeFunction>
 ): number {
-  const result = Number(call(...args));
-  if (result < 0) throw new SyscallError(syscall, object, library?.errno() ?? 0);
+  const result = attempt(call, ...args);
+  if (result < 0) throw new SyscallError(syscall, object, -result);
   return result;
 }
 
@@ -98,6 +116,74 @@ export function flock(fd: number, operation: number, object: string): void {
 /** ioctl(2) without an argument; returns its result. */
 export function ioctl(fd: number, request: number, object: string): number {
   return check('ioctl', object, symbol('ioctl'), fd, request, 0);
+}
+
+// The following take paths as NUL-terminated bytes and return their result or, negated, errno: fs.ts makes errors of
+// those that are any.
+
+/** open(2). */
+export function open(path: Uint8Array, flags: number, mode: number): number {
+  return attempt(symbol('open'), path, flags, mode);
+}
+
+/** close(2). */
+export function close(fd: number): number {
+  return attempt(symbol('close'), fd);
+}
+
+/** read(2) into `data`. */
+export function read(fd: number, data: Uint8Array): number {
+  return attempt(symbol('read'), fd, data, data.length);
+}
+
+/** write(2). */
+export function write(fd: number, data: Uint8Array): number {
+  return attempt(symbol('write'), fd, data, data.length);
+}
+
+/** statx(2) into `data`, which holds 256 bytes. */
+export function statx(fd: number, path: Uint8Array, flags: number, mask: number, data: Uint8Array): number {
+  return attempt(symbol('statx'), fd, path, flags, mask, data);
+}
+
+/** mkdir(2). */
+export function mkdir(path: Uint8Array, mode: number): number {
+  return attempt(symbol('mkdir'), path, mode);
+}
+
+/** unlink(2). */
+export function unlink(path: Uint8Array): number {
+  return attempt(symbol('unlink'), path);
+}
+
+/** link(2). */
+export function link(from: Uint8Array, to: Uint8Array): number {
+  return attempt(symbol('link'), from, to);
+}
+
+/** rename(2). */
+export function rename(from: Uint8Array, to: Uint8Array): number {
+  return attempt(symbol('rename'), from, to);
+}
+
+/** symlink(2). */
+export function symlink(target: Uint8Array, path: Uint8Array): number {
+  return attempt(symbol('symlink'), target, path);
+}
+
+/** readlink(2) into `data`. */
+export function readlink(path: Uint8Array, data: Uint8Array): number {
+  return attempt(symbol('readlink'), path, data, data.length);
+}
+
+/** utimensat(2) with two `timespec`. */
+export function utimensat(fd: number, path: Uint8Array, times: Uint8Array, flags: number): number {
+  return attempt(symbol('utimensat'), fd, path, times, flags);
+}
+
+/** access(2). */
+export function access(path: Uint8Array, mode: number): number {
+  return attempt(symbol('access'), path, mode);
 }
 
 /** Whether a call has been made, and the library is loaded therefore. */

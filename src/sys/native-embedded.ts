@@ -1,4 +1,3 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { errorMessage } from '../errors.ts';
 import { createMemfd } from './memfd.ts';
 import { loadLibraryOfBun } from './native-bun.ts';
@@ -24,6 +23,7 @@ export function loadLibrary(): NativeLibrary {
  * Throws an `Error` that names what was tried and what helps.
  */
 function loadKoffi(): Koffi {
+  const { constants, openSync } = process.getBuiltinModule('node:fs');
   const data = new Uint8Array(process.getBuiltinModule('node:sea').getRawAsset(ASSET));
   const failures: string[] = [];
   const own = process.execPath.slice(0, process.execPath.lastIndexOf('/') + 1);
@@ -44,6 +44,7 @@ function loadKoffi(): Koffi {
 }
 
 function loadFrom(fd: number, data: Uint8Array): Koffi {
+  const { closeSync, writeSync } = process.getBuiltinModule('node:fs');
   try {
     for (let offset = 0; offset < data.length; ) offset += writeSync(fd, data, offset);
     const module: { exports: unknown } = { exports: {} };

@@ -1,16 +1,10 @@
-import { constants, openSync, writeSync } from 'node:fs';
-import { errorMessage, SyscallError, UnsupportedError, withFile } from '../errors.ts';
-import { closeQuietly } from './files.ts';
+import { errorMessage, SyscallError, UnsupportedError } from '../errors.ts';
+import { closeQuietly, openReadOnly, writeSync } from './fs.ts';
 import * as libc from './libc.ts';
 
 // The thread's own: /proc/self names the main thread's namespace, which may be another one.
 const OWN_NETNS = '/proc/thread-self/ns/net';
 const NS_GET_NSTYPE = 0xb703;
-
-/** Opens a file for reading, close-on-exec. Throws {@link SyscallError} with path and errno. */
-export function openReadOnly(path: string): number {
-  return withFile(path, () => openSync(path, constants.O_RDONLY));
-}
 
 /** Whether `fd` is a network namespace (ioctl NS_GET_NSTYPE, ioctl_ns(2)). */
 export function isNetns(fd: number): boolean {
@@ -55,7 +49,11 @@ function goHome(home: number): void {
   try {
     libc.setns(home, libc.CLONE_NEWNET, OWN_NETNS);
   } catch (error) {
-    writeSync(2, `plumb: cannot return to the host's network namespace: ${errorMessage(error)}\n`);
+    writeSync(
+      2,
+      `plumb: cannot return to the host's network namespace: ${errorMessage(error)}\n`,
+      'standard error',
+    );
     process.exit(134);
   }
 }

@@ -1,5 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { SyscallError, UnsupportedError, withFile } from '../errors.ts';
+import { SyscallError, UnsupportedError } from '../errors.ts';
+import { overwriteSync, readFileSync } from './fs.ts';
 
 /**
  * The /proc/sys path of a sysctl key. As sysctl(8) does it: if the first separator in the key is a dot, dots and
@@ -25,7 +25,7 @@ export function sysctlPath(key: string): string {
 export function getSysctl(key: string): string {
   if (process.platform !== 'linux') throw new UnsupportedError('getSysctl');
   const path = sysctlPath(key);
-  return withFile(path, () => readFileSync(path, 'utf8')).trimEnd();
+  return readFileSync(path).trimEnd();
 }
 
 /**
@@ -36,6 +36,6 @@ export function getSysctl(key: string): string {
 export function setSysctl(key: string, value: string): string {
   const before = getSysctl(key);
   const path = sysctlPath(key);
-  if (before !== value) withFile(path, () => writeFileSync(path, value));
+  if (before !== value) overwriteSync(path, value);
   return before;
 }
