@@ -89,7 +89,7 @@ export class OwnerIndex {
         const path = `${this.directory}/${file}`;
         if (file === BOOT) continue;
         if (!entries.has(path)) removeFile(path);
-        else if (targetOf(path) === entries.get(path)) entries.delete(path);
+        else if (sorted(targetOf(path)) === sorted(entries.get(path))) entries.delete(path);
       }
       for (const [path, target] of entries) this.#write(path, target);
     });
@@ -146,6 +146,11 @@ export class OwnerIndex {
     // Two owners of one hash share an entry.
     return `${this.directory}/${fnv1a64(key)}`;
   }
+}
+
+// The order in which a folder lists its files is nobody's.
+function sorted(target: string | undefined): string | undefined {
+  return target?.split(',').sort().join(',');
 }
 
 function targetOf(path: string): string | undefined {

@@ -219,7 +219,8 @@ describe.each(EXECUTABLES)('%s', (name) => {
          cat "$D/result"
          echo "$CONFIG" | jq -c --slurpfile r "$D/result" '. + {prevResult: $r[0]}' | call CHECK
          echo "$CONFIG" | call DEL
-         rm -r "$D/hardening"; find /tmp /var/tmp /dev/shm /run -mindepth 1 ! -path /run/mount; ls "$D"`,
+         rm -r "$D/hardening"; find /tmp /var/tmp /dev/shm /run -mindepth 1 ! -path /run/mount ! -path /run/plumb ! -path /run/plumb/hardening
+         ls "$D"`,
           { BIN: path, D: folder, NETNS: pod.path, CONFIG: config(folder) },
         );
 
@@ -294,7 +295,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
            CNI_COMMAND=ADD timeout -s KILL $delay "$BIN" <"$D/config" >"$D/result" 2>&1 || true
            CNI_COMMAND=DEL "$BIN" <"$D/config"
          done
-         find /tmp /var/tmp /dev/shm /run "$D/home" -mindepth 1
+         find /tmp /var/tmp /dev/shm /run "$D/home" -mindepth 1 ! -path /run/plumb ! -path /run/plumb/hardening
          find "$D/hardening" -type f -name '10.97.*'
          echo end`,
         { BIN: path, D: folder, NETNS: pod.path, CONFIG: config(folder) },
@@ -334,6 +335,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
         'netns',
         'plugin',
         'proc',
+        'run',
       ]);
     } finally {
       rmSync(folder, { recursive: true });
