@@ -1,6 +1,7 @@
 import { isErrno } from '../errors.ts';
 import { NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST } from './abi/netlink.ts';
 import { DumpInterruptedError, NetlinkError, WireError } from './errors.ts';
+import type { Request } from './request.ts';
 import { concat } from './wire/buffer.ts';
 import {
   decodeAck,
@@ -11,6 +12,8 @@ import {
   splitMessages,
 } from './wire/message.ts';
 
+export type { Request } from './request.ts';
+
 /** What a connection needs from a socket: datagrams to and from the kernel, nothing else. */
 export interface Transport {
   /** Sends one datagram; the kernel has handled every message in it when this returns. */
@@ -20,18 +23,6 @@ export interface Transport {
   /** Makes room for the answers to `messages` requests. */
   reserve(messages: number): void;
   close(): void;
-}
-
-/** One request: what it is, in words for an error, and its bytes. */
-export interface Request {
-  readonly type: number;
-  /** The kernel's name of `type`, such as `RTM_NEWADDR`. */
-  readonly name: string;
-  /** NLM_F_* beside NLM_F_REQUEST and NLM_F_ACK, which are always set. */
-  readonly flags?: number;
-  readonly payload: Uint8Array;
-  /** What is tried, on which object: `add address 10.1.0.2/32 dev eth0`. */
-  readonly what: string;
 }
 
 const DUMP_ATTEMPTS = 20;

@@ -1,7 +1,7 @@
 import { NLM_F_APPEND, NLM_F_CREATE } from '../abi/netlink.ts';
 import * as abi from '../abi/nf_tables.ts';
 import { NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES } from '../abi/nfnetlink.ts';
-import type { Request } from '../conn.ts';
+import type { Request } from '../request.ts';
 import { attr, attributes, listOf, nested } from '../wire/attributes.ts';
 import { concat } from '../wire/buffer.ts';
 import { be32, bytes, type Codec, string } from '../wire/value.ts';
