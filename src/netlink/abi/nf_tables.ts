@@ -28,6 +28,7 @@ export const NFTA_SET_KEY_TYPE = 4;
 export const NFTA_SET_KEY_LEN = 5;
 export const NFTA_SET_DESC = 9;
 export const NFTA_SET_ID = 10;
+export const NFTA_SET_USERDATA = 13;
 export const NFTA_SET_DESC_CONCAT = 2;
 export const NFTA_SET_FIELD_LEN = 1;
 export const NFT_SET_INTERVAL = 4;

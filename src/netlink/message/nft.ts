@@ -4,7 +4,7 @@ import { NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES } from '
 import type { Request } from '../request.ts';
 import { attr, attributes, listOf, nested } from '../wire/attributes.ts';
 import { concat } from '../wire/buffer.ts';
-import { be32, bytes, type Codec, string } from '../wire/value.ts';
+import { be32, bytes, type Codec, string, u32 } from '../wire/value.ts';
 
 // Attributes of the nf_tables objects that are used here: NFTA_*, <linux/netfilter/nf_tables.h>. Everything that
 // is a number is in network order.
@@ -39,6 +39,7 @@ const set = attributes({
   keyLength: attr(abi.NFTA_SET_KEY_LEN, be32),
   description: nested(abi.NFTA_SET_DESC, description),
   id: attr(abi.NFTA_SET_ID, be32),
+  userData: attr(abi.NFTA_SET_USERDATA, bytes),
 });
 
 const element = attributes({
@@ -130,6 +131,11 @@ export function masquerade(): Expression {
   return { name: 'masq', data: new Uint8Array(0) };
 }
 
+// nft's own note in a set, which the kernel only keeps: the keys are in host order, as strings are said to be. Without
+// it `nft list` shows names as "". A type, a length, a value: enum nftnl_udata_set_types of libnftnl, <udata.h>, and
+// enum byteorder of nftables, <datatype.h>.
+const KEYS_IN_HOST_ORDER = concat([Uint8Array.of(0, 4), u32.encode(1)]);
+
 // struct nfgenmsg: family, version 0, res_id in network order.
 function nfgenmsg(family: number, resourceId = 0): Uint8Array {
   return Uint8Array.of(family, 0, resourceId >> 8, resourceId & 0xff);
@@ -207,7 +213,7 @@ export interface SetSpec {
   readonly id: number;
 }
 
-/** Makes a set. */
+/** Makes a set: of intervals if `fields` are given, else of single keys in host order. */
 export function newSet(spec: SetSpec): Request {
   const { fields, ...rest } = spec;
   const flags = fields === undefined ? 0 : abi.NFT_SET_INTERVAL | abi.NFT_SET_CONCAT;
@@ -217,7 +223,12 @@ export function newSet(spec: SetSpec): Request {
     abi.NFT_MSG_NEWSET,
     NLM_F_CREATE,
     set,
-    { ...rest, flags, description: concatenation === undefined ? undefined : { concat: concatenation } },
+    {
+      ...rest,
+      flags,
+      description: concatenation === undefined ? undefined : { concat: concatenation },
+      userData: concatenation === undefined ? KEYS_IN_HOST_ORDER : undefined,
+    },
     `add set inet ${spec.table} ${spec.name}`,
   );
 }
