@@ -12,10 +12,10 @@ setup() {
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   fi
-  if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
     echo "installing npm packages"
     npm ci --silent
-    touch node_modules/.package-lock.json
+    cp package-lock.json node_modules/.installed-lock.json
   fi
   # npm needs it; every start of Node pays 45 ms for it.
   unset NODE_EXTRA_CA_CERTS
