@@ -16,8 +16,8 @@ import { connect } from '../src/netlink/socket.ts';
 import { addMasquerade, removeMasquerade } from '../src/nftables/masquerade.ts';
 import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
 import { enableForwarding } from './forwarding.ts';
-import { allocate, storeOf } from './ipam.ts';
-import { configuredRoute, gatewayRoutes, linkLocalAddress, type PodAddress, routesOf } from './layout.ts';
+import type { Assignment, Ipam } from './ipam/ipam.ts';
+import { configuredRoute, gatewayRoutes, gatewaysOf, linkLocalAddress, type PodAddress } from './layout.ts';
 import { liveAttachments } from './live.ts';
 import {
   type AttachmentKey,
@@ -40,12 +40,12 @@ export interface Added {
 }
 
 /** ADD: a veth pair between host and container, addresses, routes. Whatever fails, nothing is left. */
-export function add(env: Environment, config: NetworkConfig): Added {
+export function add(env: Environment, config: NetworkConfig, ipam: Ipam): Added {
   const args = parseCniArgs(env.args);
   return withSandbox(env.netns, (sandbox) => {
     const undo = new Undo();
     try {
-      const own = attach(env, config, args, sandbox, undo);
+      const own = attach(env, config, ipam, args, sandbox, undo);
       return { result: config.prevResult === undefined ? own : chain(config.prevResult, own), undo };
     } catch (error) {
       const failures = undo.run();
@@ -59,6 +59,7 @@ export function add(env: Environment, config: NetworkConfig): Added {
 function attach(
   env: Environment,
   config: NetworkConfig,
+  ipam: Ipam,
   args: CniArgs,
   { netnsFd, ...netns }: Sandbox,
   undo: Undo,
@@ -70,23 +71,22 @@ function attach(
   const inside = connect({ netnsFd });
   try {
     if (findLinkIndex(host, hostName) !== undefined) throw nameTaken(host, hostName, key);
-    const store = storeOf(config);
-    let pods: PodAddress[] = [];
-    if (store !== undefined && config.ipam !== undefined) {
-      pods = allocate(store, config.ipam, config, key, args, {
-        inUse: (ip) => isOccupied(host, ip),
-        // Where there are no records yet, this may be the first ADD since the machine was started.
-        ...(records.exists() ? {} : { isLive: liveAttachments(host, records, config.name) }),
-      });
-      undo.register(() => store.release(key));
-    }
+    const assignment = ipam.add({
+      key,
+      args,
+      undo,
+      inUse: (ip) => isOccupied(host, ip),
+      // Where there are no records yet, this may be the first ADD since the machine was started.
+      ...(records.exists() ? {} : { isLive: liveAttachments(host, records, config.name) }),
+    });
+    const { pods, routes, dns } = assignment;
     const addresses = pods.map(({ address }) => address);
     const record: AttachmentRecord = {
       version: 1,
       ...key,
       netns: { path: env.netns, ...netns },
       ips: addresses.map(formatPrefix),
-      ...(store === undefined || config.ipam === undefined ? {} : { dataDir: config.ipam.dataDir }),
+      ...(ipam.dataDir === undefined ? {} : { dataDir: ipam.dataDir }),
       ipMasq: config.ipMasq,
     };
     let written = '';
@@ -109,7 +109,7 @@ function attach(
       created = !isErrno(error, 'EEXIST');
       throw created || findLinkIndex(host, hostName) === undefined ? error : nameTaken(host, hostName, key);
     }
-    configureContainer(inside, { ifindex: ends.peerIndex, name: env.ifname, mac }, config, pods);
+    configureContainer(inside, { ifindex: ends.peerIndex, name: env.ifname, mac }, assignment);
     configureHost(
       host,
       { ifindex: ends.index, name: hostName, mac: macs.host },
@@ -130,8 +130,8 @@ function attach(
         ...(gateway === undefined ? {} : { gateway: formatIp(gateway) }),
         interface: 1,
       })),
-      routes: [...routesOf(config)],
-      dns: config.dns ?? {},
+      routes: [...routes],
+      dns: config.dns ?? dns,
     };
   } finally {
     inside.close();
@@ -187,12 +187,7 @@ function upRequests(end: End, pods: readonly PodAddress[]): Request[] {
   ];
 }
 
-function configureContainer(
-  inside: Connection,
-  end: End,
-  config: NetworkConfig,
-  pods: readonly PodAddress[],
-): void {
+function configureContainer(inside: Connection, end: End, { pods, routes }: Assignment): void {
   const { ifindex, name } = end;
   inside.batchAll([
     ...upRequests(end, pods),
@@ -207,8 +202,8 @@ function configureContainer(
         name,
       ),
     ),
-    ...pods.flatMap(gatewayRoutes).map((route) => routeRequest({ ...route, ifindex }, name, 'append')),
-    ...routesOf(config).map((route) => routeRequest({ ...configuredRoute(route, pods), ifindex }, name)),
+    ...gatewayRoutes(pods).map((route) => routeRequest({ ...route, ifindex }, name, 'append')),
+    ...routes.map((route) => routeRequest({ ...configuredRoute(route, pods), ifindex }, name)),
   ]);
 }
 
@@ -217,19 +212,18 @@ function configureHost(host: Connection, end: End, alias: string, pods: readonly
   host.batchAll([
     setLinkRequest(ifindex, { alias }),
     ...upRequests(end, pods),
-    ...pods.flatMap(({ address, gateway }) => {
-      const bits = addressBits(address.address.family);
-      const route = routeRequest(
-        { dst: formatIp(address.address), prefixLength: bits, ifindex, scope: RT_SCOPE_LINK },
+    ...gatewaysOf(pods).map((gateway) => {
+      const prefixLength = addressBits(gateway.family);
+      const flags = flagsFor(gateway.family);
+      return addressRequest({ ifindex, address: formatIp(gateway), prefixLength, flags }, name);
+    }),
+    ...pods.map(({ address }) => {
+      const prefixLength = addressBits(address.address.family);
+      return routeRequest(
+        { dst: formatIp(address.address), prefixLength, ifindex, scope: RT_SCOPE_LINK },
         name,
         'replace',
       );
-      if (gateway === undefined) return [route];
-      const flags = flagsFor(address.address.family);
-      return [
-        addressRequest({ ifindex, address: formatIp(gateway), prefixLength: bits, flags }, name),
-        route,
-      ];
     }),
   ]);
   const families = new Set(pods.map(({ address }) => address.address.family));

@@ -1,11 +1,12 @@
-import type { NetworkConfig } from '../src/cni/config.ts';
+import type { Route as ConfiguredRoute, NetworkConfig } from '../src/cni/config.ts';
 import type { Environment } from '../src/cni/environment.ts';
 import { CniError } from '../src/cni/error.ts';
-import type { ResultInterface } from '../src/cni/result.ts';
+import type { Result, ResultInterface } from '../src/cni/result.ts';
 import {
   addressBits,
   formatIp,
   formatPrefix,
+  type IpAddress,
   type IpPrefix,
   parseIp,
   parsePrefix,
@@ -18,13 +19,13 @@ import { listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { hasMasquerade } from '../src/nftables/masquerade.ts';
 import { openRecords } from '../src/state/record.ts';
-import { storeOf } from './ipam.ts';
+import type { Ipam } from './ipam/ipam.ts';
 import { configuredRoute, type PodAddress } from './layout.ts';
-import { hostInterfaceName } from './names.ts';
+import { type AttachmentKey, hostInterfaceName } from './names.ts';
 import { withSandbox } from './sandbox.ts';
 
 /** CHECK: throws {@link CniError} 102 that names each single thing that is not as ADD left it. */
-export function check(env: Environment, config: NetworkConfig): void {
+export function check(env: Environment, config: NetworkConfig, ipam: Ipam): void {
   if (config.prevResult === undefined)
     throw new CniError(7, 'prevResult: missing, CHECK needs the result of ADD');
   const result = config.prevResult;
@@ -55,7 +56,7 @@ export function check(env: Environment, config: NetworkConfig): void {
           found.push(`address ${formatPrefix(address)} is missing on ${env.ifname}`);
       }
       const routes = listRoutes(inside, { ifindex: link.index });
-      for (const route of config.ipam?.routes ?? []) {
+      for (const route of ipam.routes ?? routesOnlyOurs(result)) {
         const wanted = configuredRoute(route, pods);
         if (!routes.some((r) => sameRoute(r, wanted)))
           found.push(`route ${route.dst} is missing or changed on ${env.ifname}`);
@@ -80,12 +81,15 @@ export function check(env: Environment, config: NetworkConfig): void {
         }
       }
       if (config.ipMasq && !hasMasquerade(hostName)) found.push(`masquerading of ${hostName} is missing`);
-      const leases = new Set(storeOf(config)?.find(key).map(formatIp));
-      for (const { address } of config.ipam === undefined ? [] : pods) {
-        if (!leases.has(formatIp(address.address)))
-          found.push(`lease of ${formatIp(address.address)} is missing`);
-      }
-      return found;
+      return [
+        ...found,
+        ...ipamFaults(
+          ipam,
+          key,
+          pods.map(({ address }) => address.address),
+          found,
+        ),
+      ];
     } finally {
       inside.close();
       host.close();
@@ -124,4 +128,24 @@ function isHostRoute(route: Route, address: IpPrefix): boolean {
     route.prefixLength === addressBits(address.address.family) &&
     route.table === 254
   );
+}
+
+/** The routes of a result that has nobody's interfaces but this attachment's; otherwise whose they are is not known. */
+function routesOnlyOurs(result: Result): readonly ConfiguredRoute[] {
+  return result.interfaces.length === 2 ? result.routes : [];
+}
+
+/** What the IPAM finds. The error of one that is a plugin of its own reaches the runtime, unless more is at fault. */
+function ipamFaults(
+  ipam: Ipam,
+  key: AttachmentKey,
+  addresses: readonly IpAddress[],
+  others: readonly string[],
+): string[] {
+  try {
+    return ipam.check(key, addresses);
+  } catch (error) {
+    if (!(error instanceof CniError) || others.length === 0) throw error;
+    return [error.message];
+  }
 }

@@ -2,7 +2,7 @@ import type { NetworkConfig } from '../src/cni/config.ts';
 import type { Environment } from '../src/cni/environment.ts';
 import { openStore } from '../src/ipam/store.ts';
 import { openRecords } from '../src/state/record.ts';
-import { storeOf } from './ipam.ts';
+import type { Ipam } from './ipam/ipam.ts';
 import { type AttachmentKey, hostInterfaceName } from './names.ts';
 import { teardown } from './teardown.ts';
 
@@ -11,14 +11,14 @@ import { teardown } from './teardown.ts';
  * success. The lease goes after the link: an address that something still answers for is never given out again. The
  * record goes last, so that whatever stops us before is found and finished later.
  */
-export function del(env: Environment, config: NetworkConfig): void {
+export function del(env: Environment, config: NetworkConfig, ipam: Ipam): void {
   const key: AttachmentKey = { network: config.name, containerId: env.containerId, ifname: env.ifname };
   const hostName = hostInterfaceName(key);
   const records = openRecords(config.runDir, config.name);
   const leftIn = records.read(hostName)?.dataDir;
   teardown(key);
-  storeOf(config)?.release(key);
   // The configuration may have changed since ADD.
-  if (leftIn !== undefined && leftIn !== config.ipam?.dataDir) openStore(leftIn, config.name).release(key);
+  if (leftIn !== undefined && leftIn !== ipam.dataDir) openStore(leftIn, config.name).release(key);
+  ipam.del(key);
   records.remove(hostName);
 }

@@ -1,11 +1,11 @@
 import type { NetworkConfig } from '../src/cni/config.ts';
 import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
-import { openStore } from '../src/ipam/store.ts';
+import { type LeaseOwner, type LeaseStore, openStore } from '../src/ipam/store.ts';
 import { listAllLinks } from '../src/netlink/helpers.ts';
 import { listMasquerades, removeMasquerade } from '../src/nftables/masquerade.ts';
 import { openRecords } from '../src/state/record.ts';
-import { storeOf } from './ipam.ts';
+import type { Ipam } from './ipam/ipam.ts';
 import { type AttachmentKey, attachmentOfAlias, hostInterfaceName, isHostInterface } from './names.ts';
 import { teardown } from './teardown.ts';
 
@@ -16,7 +16,7 @@ import { teardown } from './teardown.ts';
  *
  * Throws {@link CniError} 7 when the list is missing, for then nothing is known to be stale.
  */
-export function gc(config: NetworkConfig): void {
+export function gc(config: NetworkConfig, ipam: Ipam): void {
   const { name: network, validAttachments } = config;
   if (validAttachments === undefined) {
     throw new CniError(7, 'cni.dev/valid-attachments: missing; without it nothing is known to be stale');
@@ -33,8 +33,8 @@ export function gc(config: NetworkConfig): void {
     if (key.network === network && !valid.has(hostName)) stale.set(hostName, key);
   };
 
-  const store = storeOf(config);
-  const stores = new Map(store === undefined ? [] : [[config.ipam?.dataDir ?? '', store]]);
+  // Those of earlier configurations.
+  const stores = new Map<string, LeaseStore>();
   const records = openRecords(config.runDir, network);
   const recorded = records.names();
   for (const name of recorded) {
@@ -42,7 +42,7 @@ export function gc(config: NetworkConfig): void {
     if (record === undefined) continue;
     suspect(record);
     const { dataDir } = record;
-    if (dataDir !== undefined && !stores.has(dataDir)) stores.set(dataDir, openStore(dataDir, network));
+    if (dataDir !== undefined && dataDir !== ipam.dataDir) stores.set(dataDir, openStore(dataDir, network));
   }
   // Before the links: a container that comes meanwhile has its link first and its rule then.
   const masquerades = listMasquerades();
@@ -52,7 +52,8 @@ export function gc(config: NetworkConfig): void {
     if (key !== undefined) suspect(key);
   }
   // One that was killed before it had record or alias is found by its lease.
-  for (const owner of [...stores.values()].flatMap((it) => [...it.owners().values()])) {
+  const earlier = [...stores.values()].flatMap((store) => [...store.owners().values()]);
+  for (const owner of [...ipam.owners(), ...earlier]) {
     if (owner !== undefined && owner.ifname !== '') suspect({ network, ...owner });
   }
 
@@ -72,13 +73,12 @@ export function gc(config: NetworkConfig): void {
   }
   // An address is not free as long as something may still answer for it.
   if (failures.length > 0) throw new CniError(102, `network ${network}: ${failures.join('; ')}`);
-  for (const it of stores.values()) {
-    it.collect(({ containerId, ifname }) =>
-      // Leases of old host-local versions name the container alone.
-      ifname === ''
-        ? validContainers.has(containerId)
-        : valid.has(hostInterfaceName({ network, containerId, ifname })),
-    );
-  }
+  const isValid = ({ containerId, ifname }: LeaseOwner): boolean =>
+    // Leases of old host-local versions name the container alone.
+    ifname === ''
+      ? validContainers.has(containerId)
+      : valid.has(hostInterfaceName({ network, containerId, ifname }));
+  for (const store of stores.values()) store.collect(isValid);
+  ipam.gc(isValid);
   for (const name of recorded) if (!valid.has(name)) records.remove(name);
 }

@@ -1,4 +1,4 @@
-import type { NetworkConfig, Route } from '../src/cni/config.ts';
+import type { Route } from '../src/cni/config.ts';
 import { ConfigError } from '../src/errors.ts';
 import {
   addressBits,
@@ -20,19 +20,36 @@ export interface PodAddress {
   readonly gateway: IpAddress | undefined;
 }
 
-/** Routes inside the container that make the gateway reachable and lead the own subnet through it. */
-export function gatewayRoutes(pod: PodAddress): RouteSpec[] {
-  const { address, gateway } = pod;
-  if (gateway === undefined) return [];
+/** The gateways of a container's addresses, each once. */
+export function gatewaysOf(pods: readonly PodAddress[]): IpAddress[] {
+  return distinct(
+    pods.map(({ gateway }) => gateway).filter((ip) => ip !== undefined),
+    formatIp,
+  );
+}
+
+/**
+ * Routes inside the container that make its gateways reachable and lead its own subnets through them. A subnet without
+ * a gateway is on the link, as far as it goes.
+ */
+export function gatewayRoutes(pods: readonly PodAddress[]): RouteSpec[] {
+  // Several addresses may be of one subnet, for which there is one route: the first address's.
+  return distinct(pods.flatMap(routesOfAddress), ({ dst, prefixLength }) => `${dst}/${prefixLength}`);
+}
+
+function routesOfAddress({ address, gateway }: PodAddress): RouteSpec[] {
   const bits = addressBits(address.address.family);
   const prefsrc = formatIp(address.address);
+  const subnet = { dst: formatIp(networkOf(address)), prefixLength: address.prefixLength, prefsrc };
+  const isSingle = address.prefixLength === bits;
+  if (gateway === undefined) return isSingle ? [] : [{ ...subnet, scope: RT_SCOPE_LINK }];
   const via = formatIp(gateway);
-  const routes: RouteSpec[] = [{ dst: via, prefixLength: bits, scope: RT_SCOPE_LINK, prefsrc }];
-  if (address.prefixLength < bits) {
-    const dst = formatIp(networkOf(address));
-    routes.push({ dst, prefixLength: address.prefixLength, gateway: via, prefsrc });
-  }
-  return routes;
+  const toGateway = { dst: via, prefixLength: bits, scope: RT_SCOPE_LINK, prefsrc };
+  return isSingle ? [toGateway] : [toGateway, { ...subnet, gateway: via }];
+}
+
+function distinct<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...new Map(items.toReversed().map((item) => [keyOf(item), item])).values()].toReversed();
 }
 
 /** A configured route as the kernel gets it: via its own gateway, else the family's, else straight to the link. */
@@ -65,11 +82,6 @@ function needsOnlink(
 ): boolean {
   if (gateway === undefined || (own !== undefined && sameIp(gateway, own))) return false;
   return pods.some(({ address }) => contains(address, gateway));
-}
-
-/** The configured routes of a network; none without IPAM. */
-export function routesOf(config: NetworkConfig): readonly Route[] {
-  return config.ipam?.routes ?? [];
 }
 
 /** The IPv6 link-local address of a MAC: fe80::/64 and its modified EUI-64 (RFC 4291, appendix A). */

@@ -1,5 +1,5 @@
 import { isErrno } from '../src/errors.ts';
-import { readEnvironment } from '../src/sys/environment.ts';
+import { readEnvironment, readProgramName } from '../src/sys/environment.ts';
 import { readToEnd, writeSync } from '../src/sys/fs.ts';
 import { exitImmediately, isLoaded } from '../src/sys/libc.ts';
 import { dispatch } from './dispatch.ts';
@@ -25,7 +25,7 @@ function writeStdout(text: string): void {
   else process.getBuiltinModule('node:fs').writeSync(STDOUT, text);
 }
 
-const reply = dispatch(readEnvironment, readStdin);
+const reply = dispatch(readEnvironment, readStdin, readProgramName);
 let { exitCode } = reply;
 try {
   writeStdout(reply.stdout);

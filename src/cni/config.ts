@@ -165,7 +165,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
   if (!validateConfig(document)) throw refusal(validateConfig);
   const raw: RawConfig = document;
   const ips = requestedIps(raw);
-  const ipam = interpretIpam(raw, cniVersion, ips, isLenient);
+  const ipam = interpretIpam(raw, cniVersion, isLenient);
   const mtu = interpretMtu(raw.mtu ?? 0, ipam);
   const mac = requestedMac(raw);
   const dns = interpretDns(raw);
@@ -257,12 +257,7 @@ function interpretAttachments(raw: RawConfig): readonly Attachment[] | undefined
   return lists.flatMap((list) => (list ?? []).map(({ containerID, ifname }) => ({ containerID, ifname })));
 }
 
-function interpretIpam(
-  raw: RawConfig,
-  cniVersion: CniVersion,
-  ips: readonly string[],
-  isLenient: boolean,
-): IpamConfig | undefined {
+function interpretIpam(raw: RawConfig, cniVersion: CniVersion, isLenient: boolean): IpamConfig | undefined {
   const ipam: unknown = raw.ipam;
   if (ipam === undefined || ipam === null) {
     // Whoever wants no addresses has to say so: a forgotten ipam is a mistake that would show only at run time.
@@ -282,7 +277,7 @@ function interpretIpam(
   }
   if (type === 'static') {
     if (!isStatic(ipam)) throw refusal(isStatic, 'ipam');
-    return { ...base, ...interpretStatic(ipam, cniVersion, ips, isLenient) };
+    return { ...base, ...interpretStatic(ipam, cniVersion) };
   }
   return base;
 }
@@ -363,12 +358,8 @@ function refuseSecondOfFamily(
   }
 }
 
-function interpretStatic(
-  ipam: RawStatic,
-  cniVersion: CniVersion,
-  ips: readonly string[],
-  isLenient: boolean,
-): Partial<IpamConfig> {
+// Whether there is an address at all is seen when one is needed: the runtime may give it in the environment.
+function interpretStatic(ipam: RawStatic, cniVersion: CniVersion): Partial<IpamConfig> {
   const addresses = (ipam.addresses ?? []).map(({ address, gateway }, i): StaticAddress => {
     const path = `ipam.addresses[${i}]`;
     const family = parsePrefix(address)?.address.family;
@@ -379,9 +370,6 @@ function interpretStatic(
       throw notAllowed(`${path}.gateway`, gateway, `an IPv${family} address`);
     return { address, gateway };
   });
-  if (addresses.length === 0 && ips.length === 0 && !isLenient) {
-    throw notAllowed('ipam.addresses', ipam.addresses ?? MISSING, 'a list of at least one address');
-  }
   const placed = addresses.map(({ address }, i) => ({ path: `ipam.addresses[${i}].address`, cidr: address }));
   refuseSecondOfFamily(placed, cniVersion);
   const dns = tidyDns(ipam.dns);

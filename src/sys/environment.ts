@@ -24,3 +24,15 @@ export function parseEnviron(text: string): Readonly<Record<string, string>> {
   }
   return environment;
 }
+
+/**
+ * The name that this process was called by: the last part of the first argument, as its caller chose it, from
+ * /proc/self/cmdline. The runtimes inside the executables put their own in its place.
+ *
+ * Throws {@link SyscallError} when /proc is not mounted.
+ * @see proc_pid_cmdline(5)
+ */
+export function readProgramName(): string {
+  const [path = ''] = readFileSync('/proc/self/cmdline').split('\0', 1);
+  return path.slice(path.lastIndexOf('/') + 1);
+}

@@ -4,6 +4,8 @@ import { add } from '../../plugin/add.ts';
 import { check } from '../../plugin/check.ts';
 import { toCniError } from '../../plugin/cni-error.ts';
 import { del } from '../../plugin/del.ts';
+import type { Ipam } from '../../plugin/ipam/ipam.ts';
+import { openIpam } from '../../plugin/ipam/open.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../../src/cni/config.ts';
 import { type Environment, parseEnvironment } from '../../src/cni/environment.ts';
 import { NLM_F_ACK } from '../../src/netlink/abi/netlink.ts';
@@ -68,6 +70,8 @@ const config = (more: object = {}): NetworkConfig =>
     'ADD',
   );
 
+const ipam = (): Ipam => openIpam(config(), { document: '', environment: {} });
+
 function state(): string {
   return [
     run('ip', '-o', 'addr'),
@@ -81,14 +85,14 @@ function state(): string {
 }
 
 test('B07: whichever netlink message of an ADD the kernel refuses, nothing is left and the error says which', () => {
-  add(env, config());
-  del(env, config());
+  add(env, config(), ipam());
+  del(env, config(), ipam());
   const before = state();
   let refused = 0;
   for (; ; refused++) {
     spoiler.left = refused + 1;
     try {
-      add(env, config());
+      add(env, config(), ipam());
     } catch (error) {
       expect(spoiler.left).toBeLessThanOrEqual(0);
       const { code, message } = toCniError(error);
@@ -100,26 +104,26 @@ test('B07: whichever netlink message of an ADD the kernel refuses, nothing is le
     // The look-up of a route is advice: without it the address counts as free.
     if (spoiler.left > 0) break;
     spoiler.left = 0;
-    del(env, config());
+    del(env, config(), ipam());
     expect(state()).toBe(before);
   }
   spoiler.left = 0;
   expect(refused).toBeGreaterThan(20);
-  del(env, config());
+  del(env, config(), ipam());
   expect(state()).toBe(before);
 });
 
 test('whichever netlink message of a DEL the kernel refuses, it says so and keeps the lease; the next DEL finishes', () => {
-  del(env, config());
-  add(env, config());
-  del(env, config());
+  del(env, config(), ipam());
+  add(env, config(), ipam());
+  del(env, config(), ipam());
   const before = state();
   for (let n = 1; ; n++) {
-    add(env, config());
+    add(env, config(), ipam());
     spoiler.left = n;
     let failed = false;
     try {
-      del(env, config());
+      del(env, config(), ipam());
     } catch (error) {
       failed = true;
       expect(toCniError(error).code).toBe(102);
@@ -130,19 +134,19 @@ test('whichever netlink message of a DEL the kernel refuses, it says so and keep
     spoiler.left = 0;
     // The first asks for the rule, and is answered like that by a kernel without nf_tables: no rule, then.
     expect(failed).toBe(spoiled && n > 1);
-    del(env, config());
+    del(env, config(), ipam());
     expect(state()).toBe(before);
     if (!spoiled) break;
   }
 });
 
 test('whichever netlink message of a CHECK the kernel refuses, it is an error and never a pass', () => {
-  const { result } = add(env, config());
+  const { result } = add(env, config(), ipam());
   for (let n = 1; ; n++) {
     spoiler.left = n;
     let failed = false;
     try {
-      check(env, { ...config(), prevResult: result });
+      check(env, { ...config(), prevResult: result }, ipam());
     } catch (error) {
       failed = true;
       expect(toCniError(error).code).toBe(102);
@@ -152,5 +156,5 @@ test('whichever netlink message of a CHECK the kernel refuses, it is an error an
     expect(failed).toBe(spoiled);
     if (!spoiled) break;
   }
-  del(env, config());
+  del(env, config(), ipam());
 });
