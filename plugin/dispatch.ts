@@ -43,7 +43,7 @@ export function dispatch(
     if (isLoopback(readProgramName(), config)) return { stdout: loopback(env, config), exitCode: 0 };
     // The name that is let through for loopback is refused to everybody else.
     if (env.ifname === 'lo') parseEnvironment(environment);
-    return runCommand(env, config, { document: text, environment });
+    return runCommand(env, config, { document: text, path: env.path });
   } catch (error) {
     return { stdout: encodeError(toCniError(error), cniVersion), exitCode: 1 };
   }

@@ -1,14 +1,8 @@
 import type { NetworkConfig } from '../src/cni/config.ts';
 import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
-<<<<<<< HEAD
-import { describeRange, resolveRangeSets } from '../src/ipam/ranges.ts';
 import { assertWritableFolder, readFileSync } from '../src/sys/fs.ts';
-import { storeOf } from './ipam.ts';
-=======
-import { assertWritableFolder } from '../src/sys/files.ts';
 import type { Ipam } from './ipam/ipam.ts';
->>>>>>> cb846d5 (IPAM as an interface: host-local, static, delegated to a plugin, none; loopback)
 
 const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n };
 

@@ -17,12 +17,12 @@ import type { PodAddress } from '../layout.ts';
 import type { Ipam } from './ipam.ts';
 import { assertUsable } from './usable.ts';
 
-/** What came from the runtime, for another plugin to get unchanged. */
+/** What came from the runtime, for another plugin; that gets our environment too. */
 export interface Received {
-  /** The whole of standard input. */
+  /** The whole of standard input, to be handed on unchanged. */
   readonly document: string;
-  /** The whole environment. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** CNI_PATH. */
+  readonly path: string;
 }
 
 /** A plugin that fails without an error object, or succeeds without a result. */
@@ -37,9 +37,8 @@ const BROKEN_PLUGIN = 104;
  * run (50 in STATUS); 104 when it breaks the protocol.
  */
 export function delegated(config: NetworkConfig, type: string, received: Received): Ipam {
-  const run = (path: string, command: Command): string =>
-    ask(type, path, received.document, { ...received.environment, CNI_COMMAND: command });
-  const find = (): string => findPlugin(type, received.environment['CNI_PATH'] ?? '');
+  const run = (path: string, command: Command): string => ask(type, path, received.document, command);
+  const find = (): string => findPlugin(type, received.path);
   return {
     routes: undefined,
     add: ({ undo, inUse }) => {
@@ -113,10 +112,10 @@ function tryStat(path: string): Stats | undefined {
 }
 
 /** Runs the plugin and returns what it printed; throws its error if it failed. */
-function ask(type: string, path: string, document: string, environment: Received['environment']): string {
+function ask(type: string, path: string, document: string, command: Command): string {
   let ended: Ended;
   try {
-    ended = runProgram(path, document, environment);
+    ended = runProgram(path, document, { CNI_COMMAND: command });
   } catch (error) {
     throw new CniError(ErrIOFailure, `IPAM plugin ${type}: run ${path}: ${errorMessage(error)}`, '', {
       cause: error,
@@ -127,7 +126,6 @@ function ask(type: string, path: string, document: string, environment: Received
   const own = status === null ? undefined : errorOf(stdout);
   if (own !== undefined) throw new CniError(own.code, `IPAM plugin ${type}: ${own.msg}`, own.details);
   const how = status === null ? `was killed by ${signal ?? 'a signal'}` : `failed with exit status ${status}`;
-  const command = environment['CNI_COMMAND'] ?? '';
   throw new CniError(
     BROKEN_PLUGIN,
     `IPAM plugin ${type}: ${path} ${how} in ${command} and printed no error object`,

@@ -4,8 +4,7 @@ import { readFileSync } from './fs.ts';
  * The environment that this process was started with, from /proc/self/environ.
  *
  * The runtimes inside the executables are cut off from the environment when they are built, so that nothing in it
- * acts before the program does: to them `process.env` is empty. A program started from here gets only what it is
- * given explicitly. Of a name that stands there twice the first counts, as with getenv(3).
+ * acts before the program does: to them `process.env` is empty. Programs are started by {@link runProgram}. Of a name that stands there twice the first counts, as with getenv(3).
  *
  * Throws {@link SyscallError} when /proc is not mounted.
  * @see proc_pid_environ(5)

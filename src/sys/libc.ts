@@ -40,6 +40,7 @@ const SIGNATURES = {
   readlink: { returns: 'int64_t', takes: ['uint8_t *', 'uint8_t *', 'size_t'] },
   utimensat: { returns: 'int', takes: ['int', 'uint8_t *', 'uint8_t *', 'int'] },
   access: { returns: 'int', takes: ['uint8_t *', 'int'] },
+  setenv: { returns: 'int', takes: ['uint8_t *', 'uint8_t *', 'int'] },
   _exit: { returns: 'void', takes: ['int'] },
 } as const satisfies Readonly<Record<string, Signature>>;
 
@@ -184,6 +185,12 @@ export function utimensat(fd: number, path: Uint8Array, times: Uint8Array, flags
 /** access(2). */
 export function access(path: Uint8Array, mode: number): number {
   return attempt(symbol('access'), path, mode);
+}
+
+/** setenv(3), overwriting: in the C library's environment, which programs started by it inherit. */
+export function setenv(name: string, value: string): void {
+  const text = (it: string): Uint8Array => new TextEncoder().encode(`${it}\0`);
+  check('setenv', name, symbol('setenv'), text(name), text(value), 1);
 }
 
 /** Whether a call has been made, and the library is loaded therefore. */

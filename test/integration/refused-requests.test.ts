@@ -70,7 +70,7 @@ const config = (more: object = {}): NetworkConfig =>
     'ADD',
   );
 
-const ipam = (): Ipam => openIpam(config(), { document: '', environment: {} });
+const ipam = (): Ipam => openIpam(config(), { document: '', path: '' });
 
 function state(): string {
   return [

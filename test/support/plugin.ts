@@ -18,6 +18,8 @@ export interface Call {
   readonly args?: string;
   /** Other environment variables; the plugin gets nothing from the test's own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** CNI_PATH; '' for none. */
+  readonly path?: string;
   readonly cwd?: string;
   readonly stdin: unknown;
 }
@@ -42,7 +44,7 @@ export function callPlugin(name: string, call: Call): Outcome {
       CNI_NETNS: call.netns ?? '',
       CNI_IFNAME: call.ifname ?? 'eth0',
       CNI_ARGS: call.args ?? '',
-      CNI_PATH: '/usr/lib/cni',
+      CNI_PATH: call.path ?? '/usr/lib/cni',
     },
     input: typeof call.stdin === 'string' ? call.stdin : JSON.stringify(call.stdin),
   });
