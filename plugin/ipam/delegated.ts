@@ -33,8 +33,8 @@ const BROKEN_PLUGIN = 104;
  * environment that came from the runtime. Its errors reach the runtime with their codes. An ADD of its that fails, or
  * that cannot be made use of, is followed by its DEL (specification, section 4).
  *
- * All methods throw {@link CniError}: the plugin's own; 4 without CNI_PATH; 5 when the plugin is not there or cannot be
- * run (50 in STATUS); 104 when it breaks the protocol.
+ * All methods throw {@link CniError}: the plugin's own; 4 without CNI_PATH; 7 when the plugin is not there (50 in
+ * STATUS); 5 when it cannot be run; 104 when it breaks the protocol.
  */
 export function delegated(config: NetworkConfig, type: string, received: Received): Ipam {
   const run = (path: string, command: Command): string => ask(type, path, received.document, command);
@@ -99,7 +99,10 @@ function findPlugin(type: string, cniPath: string): string {
     }
     return path;
   }
-  throw new CniError(ErrIOFailure, `IPAM plugin ${type} not found in CNI_PATH ${folders.join(':')}`);
+  throw new CniError(
+    ErrInvalidNetworkConfig,
+    `invalid network configuration: ipam.type: IPAM plugin ${type} not found in CNI_PATH ${folders.join(':')}`,
+  );
 }
 
 function tryStat(path: string): Stats | undefined {

@@ -701,15 +701,15 @@ describe.each(EXECUTABLES)('%s', (name) => {
     });
 
     test('a plugin that is missing: ADD leaves nothing, DEL removes our link first, STATUS says 50', () => {
-      const msg = `IPAM plugin foreign-ipam not found in CNI_PATH /no/such:${delegates.path}`;
+      const msg = `invalid network configuration: ipam.type: IPAM plugin foreign-ipam not found in CNI_PATH /no/such:${delegates.path}`;
       const path = `/no/such:${delegates.path}`;
-      expect(refusal(foreign(), { path })).toEqual({ cniVersion: '1.1.0', code: 5, msg });
+      expect(refusal(foreign(), { path })).toEqual({ cniVersion: '1.1.0', code: 7, msg });
       expect(errorOf(call('STATUS', foreign(), { path }))).toMatchObject({ code: 50, msg });
       const before = state();
       delegates.answering('foreign-ipam', GIVEN);
       resultOf(call('ADD', foreign(), { path }));
       rmSync(`${delegates.path}/foreign-ipam`);
-      expect(errorOf(call('DEL', foreign(), { path }))).toMatchObject({ code: 5, msg });
+      expect(errorOf(call('DEL', foreign(), { path }))).toMatchObject({ code: 7, msg });
       expect(run('ip', '-o', 'link')).not.toContain('plumb');
       delegates.answering('foreign-ipam', GIVEN);
       expect(call('DEL', foreign(), { path })).toEqual(SUCCESS);
@@ -727,7 +727,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
       expect(lifeOf(foreign(), { path }).ips).toHaveLength(4);
       writeFileSync(`${folder}/cwd-ipam`, '#!/bin/sh\nexit 0\n', { mode: 0o755 });
       const here = config({ type: 'cwd-ipam' });
-      expect(refusal(here, { path: `:${delegates.path}`, cwd: folder })).toMatchObject({ code: 5 });
+      expect(refusal(here, { path: `:${delegates.path}`, cwd: folder })).toMatchObject({ code: 7 });
     });
 
     test('plumb is not its own IPAM plugin, under whatever name', () => {
