@@ -25,9 +25,6 @@ export interface Received {
   readonly path: string;
 }
 
-/** A plugin that fails without an error object, or succeeds without a result. */
-const BROKEN_PLUGIN = 104;
-
 /**
  * Any other `ipam.type`: the plugin of that name in CNI_PATH, which gets each command with the very configuration and
  * environment that came from the runtime. Its errors reach the runtime with their codes. An ADD of its that fails, or
@@ -47,7 +44,7 @@ export function delegated(config: NetworkConfig, type: string, received: Receive
       const result = resultOf(type, run(path, 'ADD'), config);
       const pods = podsOf(result);
       if (pods.length === 0) {
-        throw new CniError(BROKEN_PLUGIN, `IPAM plugin ${type} returned missing IP config: no address`);
+        throw broken(`IPAM plugin ${type} returned missing IP config: no address`);
       }
       assertUsable(pods, config.cniVersion, inUse);
       return { pods, routes: result.routes, dns: result.dns };
@@ -129,11 +126,15 @@ function ask(type: string, path: string, document: string, command: Command): st
   const own = status === null ? undefined : errorOf(stdout);
   if (own !== undefined) throw new CniError(own.code, `IPAM plugin ${type}: ${own.msg}`, own.details);
   const how = status === null ? `was killed by ${signal ?? 'a signal'}` : `failed with exit status ${status}`;
-  throw new CniError(
-    BROKEN_PLUGIN,
+  throw broken(
     `IPAM plugin ${type}: ${path} ${how} in ${command} and printed no error object`,
     shown(stdout),
   );
+}
+
+/** A plugin that fails without an error object, or succeeds without a result. */
+function broken(message: string, details = '', options?: ErrorOptions): CniError {
+  return new CniError(104, message, details, options);
 }
 
 function errorOf(
@@ -150,18 +151,14 @@ function errorOf(
 function resultOf(type: string, stdout: string, config: NetworkConfig): Result {
   const value = parseJson(stdout);
   if (!isObject(value)) {
-    throw new CniError(
-      BROKEN_PLUGIN,
-      `IPAM plugin ${type} printed no result: a JSON object is needed`,
-      shown(stdout),
-    );
+    throw broken(`IPAM plugin ${type} printed no result: a JSON object is needed`, shown(stdout));
   }
   try {
     // It may fill a list of interfaces, or count on ours: the addresses are for one interface anyway.
     return decodeResult(withoutInterfaces(value), config.cniVersion, 'result');
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
-    throw new CniError(BROKEN_PLUGIN, `IPAM plugin ${type}: ${error.message}`, shown(stdout), {
+    throw broken(`IPAM plugin ${type}: ${error.message}`, shown(stdout), {
       cause: error,
     });
   }

@@ -40,7 +40,7 @@ describe('docs/configuration.md', () => {
 
 describe('docs/errors.md', () => {
   const constants = new Map(Object.entries(cniErrors).map(([name, value]) => [name, String(value)]));
-  const sources = globSync(['plugin/*.ts', 'src/**/*.ts'], { cwd: root }).map(read).join('\n');
+  const sources = globSync(['plugin/**/*.ts', 'src/**/*.ts'], { cwd: root }).map(read).join('\n');
   const thrown = [...sources.matchAll(/new CniError\(\s*(\w+),/g)].map(
     ([, code = '']) => constants.get(code) ?? code,
   );
