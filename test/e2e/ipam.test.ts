@@ -898,7 +898,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
           const ours = lifeOf(config({ type: 'static', ...ipam }, { cniVersion }), more);
           expect(theirs).toEqual(ours);
         }
-        expect(errorOf(call('ADD', foreign())).msg).toMatch(/^IPAM plugin foreign-ipam /);
+        expect(errorOf(call('ADD', foreign())).msg).toMatch(/^IPAM plugin foreign-ipam\b/);
       },
     );
   });
