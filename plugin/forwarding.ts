@@ -1,21 +1,29 @@
+import { isErrno } from '../src/errors.ts';
 import { RTPROT_RA } from '../src/netlink/abi/rtnetlink.ts';
 import type { Connection } from '../src/netlink/conn.ts';
 import { findLink } from '../src/netlink/ops/links.ts';
 import { listRoutes } from '../src/netlink/ops/routes.ts';
 import { getSysctl, setSysctl } from '../src/sys/sysctl.ts';
 
-const IPV6_FORWARDING = 'net/ipv6/conf/all/forwarding';
+const SWITCHES = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' } as const;
+
+/** Whether the host forwards packets of a family; one that it does not know at all is not forwarded. */
+export function isForwarding(family: 4 | 6): boolean {
+  try {
+    return getSysctl(SWITCHES[family]) !== '0';
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
 
 /**
  * Lets the host forward packets of a family (ip-sysctl in the kernel's documentation); nothing is written where it does
  * already. It stays on when the container goes: others may rely on it. Throws {@link SyscallError}.
  */
 export function enableForwarding(host: Connection, family: 4 | 6): void {
-  if (family === 4) setSysctl('net/ipv4/ip_forward', '1');
-  else if (getSysctl(IPV6_FORWARDING) !== '1') {
-    keepLearnedRoutes(host);
-    setSysctl(IPV6_FORWARDING, '1');
-  }
+  if (family === 6 && !isForwarding(6)) keepLearnedRoutes(host);
+  setSysctl(SWITCHES[family], '1');
 }
 
 // A router does not listen to router advertisements, unless accept_ra is 2: without that the host's own default route,

@@ -1,6 +1,6 @@
 import type { NetworkConfig } from '../src/cni/config.ts';
 import type { Environment } from '../src/cni/environment.ts';
-import { CniError, ErrInvalidEnvironmentVariables } from '../src/cni/error.ts';
+import { CniError } from '../src/cni/error.ts';
 import { encodeResult, type Result } from '../src/cni/result.ts';
 import type { Connection } from '../src/netlink/conn.ts';
 import { addAddress, listAddresses } from '../src/netlink/ops/addresses.ts';
@@ -19,12 +19,13 @@ export function isLoopback(programName: string, config: NetworkConfig): boolean 
 }
 
 /**
- * The loopback plugin: ADD brings `lo` in the container up, CHECK looks whether it is, DEL takes it down. What the
- * runtime calls the interface does not matter. There is never anything to collect, and always everything there, so GC
- * and STATUS succeed.
+ * The loopback plugin: ADD brings `lo` in the container up, CHECK looks whether it is. What the runtime calls the
+ * interface does not matter. There is never anything to collect, and always everything there, so GC and STATUS
+ * succeed. So does DEL, which unlike the reference's does not take `lo` down: it goes with its namespace, and the
+ * path may by now lead to another container's.
  *
- * Returns what is to be printed. Throws {@link CniError} 4 for a namespace that is none or is the host's own (DEL: is
- * success), 102 from CHECK.
+ * Returns what is to be printed. Throws {@link CniError} 4 for a namespace that is none or is the host's own, 102 from
+ * CHECK.
  */
 export function loopback(env: Environment, config: NetworkConfig): string {
   switch (env.command) {
@@ -32,9 +33,6 @@ export function loopback(env: Environment, config: NetworkConfig): string {
       return encodeResult(add(env, config), config.cniVersion);
     case 'CHECK':
       check(env);
-      return '';
-    case 'DEL':
-      del(env);
       return '';
     default:
       return '';
@@ -65,16 +63,6 @@ function check(env: Environment): void {
     return has(conn, index, IPV4) ? [] : [`address ${IPV4.address} is missing on ${LOOPBACK}`];
   });
   if (faults.length > 0) throw new CniError(102, `${env.netns}: ${faults.join('; ')}`);
-}
-
-function del(env: Environment): void {
-  if (env.netns === '') return;
-  try {
-    inside(env.netns, (conn) => setLink(conn, LOOPBACK, { up: false }));
-  } catch (error) {
-    // A namespace that is gone took its loopback with it.
-    if (!(error instanceof CniError) || error.code !== ErrInvalidEnvironmentVariables) throw error;
-  }
 }
 
 function inside<T>(netns: string, fn: (conn: Connection) => T): T {

@@ -140,6 +140,24 @@ describe.each(EXECUTABLES)('%s', (name) => {
     other.remove();
   });
 
+  test('STATUS is 51 when forwarding or the ruleset has been taken away from containers that are there', () => {
+    done(call('STATUS', config()));
+    added(config());
+    done(call('STATUS', config()));
+    const msg = (): unknown => {
+      const { code, msg: text } = JSON.parse(call('STATUS', config()).stdout);
+      expect(code).toBe(51);
+      return text;
+    };
+    run('sysctl', '-qw', 'net.ipv4.ip_forward=0');
+    expect(msg()).toBe('network net: the host does not forward IPv4');
+    run('nft', 'flush', 'ruleset');
+    expect(msg()).toBe('network net: the host does not forward IPv4; masquerading is missing for c1 eth0');
+    done(call('DEL', config()));
+    done(call('STATUS', config()));
+    run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  });
+
   test('GC stays within its network and can be repeated', () => {
     const second = makeNetns();
     const neighbour = {
