@@ -42,9 +42,14 @@ const LEFT_OK = [
 ].join('|');
 
 let work: string;
-const scripts = [shared('clients/1-cnitool.sh'), shared('clients/2-ctr.sh')];
+const [cnitoolScript, ctr, cri, podman] = [
+  shared('clients/1-cnitool.sh'),
+  shared('clients/2-ctr.sh'),
+  shared('clients/3-cri.sh'),
+  shared('clients/4-podman.sh'),
+];
 
-describe.skipIf(scripts.some(({ missing }) => missing))('real clients', () => {
+describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing))('real clients', () => {
   beforeAll(() => {
     work = mkdtempSync('/tmp/plumb-clients-');
     mkdirSync(join(work, 'bin'));
@@ -64,6 +69,7 @@ describe.skipIf(scripts.some(({ missing }) => missing))('real clients', () => {
         CNI_BIN_DIR: join(work, 'bin'),
         CNI_CONF_DIR: join(work, 'conf'),
         CNITOOL: cnitool,
+        GRPC_MODULES: join(import.meta.dirname, '../..'),
         REFERENCE: '',
         LEFT_OK: `^(${LEFT_OK})`,
       },
@@ -72,9 +78,15 @@ describe.skipIf(scripts.some(({ missing }) => missing))('real clients', () => {
   };
 
   test.skipIf(!existsSync(cnitool))('cnitool adds, checks, deletes, and deletes again', () => {
-    expect(client(scripts[0]?.path ?? '')).toMatch(/^PASS cnitool$/m);
+    expect(client(cnitoolScript.path)).toMatch(/^PASS cnitool$/m);
   });
   test('ctr run --cni gives a container a network', () => {
-    expect(client(scripts[1]?.path ?? '')).toMatch(/^PASS ctr crun$/m);
+    expect(client(ctr.path)).toMatch(/^PASS ctr crun$/m);
+  });
+  test('CRI runs a pod with a host port, stops it twice and removes it', () => {
+    expect(client(cri.path)).toMatch(/^PASS cri crun$/m);
+  });
+  test('podman runs a container with a published port and removes it', () => {
+    expect(client(podman.path)).toMatch(/^PASS podman crun$/m);
   });
 });
