@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as nl from '../../src/netlink/index.ts';
@@ -335,6 +336,27 @@ describe('beneath the helpers', () => {
     expect(names(host)).toEqual(['a0', 'b0', 'd0', 'e0', 'lo']);
     conn.close();
   });
+  test('listAllLinks is complete while links come and go', async () => {
+    const stay = Array.from({ length: 150 }, (_, i) => `stay${i}`);
+    for (let i = 0; i < stay.length; i += 2) nl.createVethPair(stay[i] ?? '', stay[i + 1] ?? '');
+    const churn = spawn('sh', [
+      '-c',
+      'echo; while :; do ip link add come0 type veth peer name come1; ip link del come0; done',
+    ]);
+    try {
+      await once(churn.stdout, 'data');
+      for (let i = 0; i < 200; i++) {
+        const names = new Set(nl.listAllLinks().map((link) => link.name));
+        expect(stay.filter((name) => !names.has(name))).toEqual([]);
+      }
+    } finally {
+      churn.kill('SIGKILL');
+      await once(churn, 'close');
+      for (let i = 0; i < stay.length; i += 2) nl.deleteLinkByName(stay[i] ?? '');
+      nl.deleteLinkByName('come0');
+    }
+  });
+
   test('ten thousand operations leak no descriptor and no memory', () => {
     const descriptors = (): number => readdirSync('/proc/self/fd').length;
     host.inside(() => nl.createVethPair('a0', 'b0'));
