@@ -9,8 +9,10 @@ import { viewOf } from './wire/buffer.ts';
 import { u32 } from './wire/value.ts';
 
 const RECEIVE_BYTES = 64 * 1024;
-const BYTES_PER_ANSWER = 1024;
-const DEFAULT_BUFFER = 200 * 1024;
+// What an answer takes up in the kernel's account, with all that surrounds it.
+const BYTES_PER_ANSWER = 4096;
+// As net.core.rmem_default is on a machine where nobody has changed it. The kernel counts twice what it is told.
+const BUFFER = 208 * 1024;
 const MSG_DONTWAIT_TRUNC = libc.MSG_DONTWAIT | libc.MSG_TRUNC;
 
 // One for all sockets: what is received is read before anything else happens.
@@ -33,6 +35,9 @@ class NetlinkSocket implements Transport {
     this.#fd = libc.socket(libc.AF_NETLINK, libc.SOCK_RAW | libc.SOCK_CLOEXEC, protocol);
     try {
       libc.bind(this.#fd, this.#kernel);
+      // An answer that has no room is lost, and with it whether the request took effect: net.core.rmem_default may be
+      // anything, and so is not relied on.
+      this.#grow(SO_RCVBUFFORCE, BUFFER);
       for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) this.#enable(option);
     } catch (error) {
       this.close();
@@ -50,17 +55,28 @@ class NetlinkSocket implements Transport {
   }
 
   send(datagram: Uint8Array): void {
-    if (datagram.length > DEFAULT_BUFFER) this.#grow(SO_SNDBUFFORCE, datagram.length * 2);
-    libc.sendto(this.#fd, datagram, 0, this.#kernel);
+    try {
+      libc.sendto(this.#fd, datagram, 0, this.#kernel);
+    } catch (error) {
+      // Larger than the send buffer, of which nothing has been sent.
+      if (!isErrno(error, 'EMSGSIZE')) throw error;
+      this.#grow(SO_SNDBUFFORCE, datagram.length * 2);
+      libc.sendto(this.#fd, datagram, 0, this.#kernel);
+    }
   }
 
   reserve(messages: number): void {
     const needed = messages * BYTES_PER_ANSWER;
-    if (needed > DEFAULT_BUFFER / 4) this.#grow(SO_RCVBUFFORCE, needed * 2);
+    if (needed > BUFFER) this.#grow(SO_RCVBUFFORCE, needed);
   }
 
   #grow(option: number, bytes: number): void {
-    libc.setsockopt(this.#fd, SOL_SOCKET, option, u32.encode(bytes));
+    try {
+      libc.setsockopt(this.#fd, SOL_SOCKET, option, u32.encode(Math.ceil(bytes / 2)));
+    } catch (error) {
+      // Beyond the limit only with CAP_NET_ADMIN; who only reads gets along without.
+      if (!isErrno(error, 'EPERM')) throw error;
+    }
   }
 
   receive(): Uint8Array | undefined {
