@@ -11,16 +11,19 @@ import {
   parseIp,
   parsePrefix,
 } from '../src/ip/address.ts';
+import { RT_TABLE_MAIN } from '../src/netlink/abi/rtnetlink.ts';
+import type { Connection } from '../src/netlink/conn.ts';
 import type { Link } from '../src/netlink/message/link.ts';
 import type { Route } from '../src/netlink/message/route.ts';
 import { listAddresses } from '../src/netlink/ops/addresses.ts';
 import { findLink } from '../src/netlink/ops/links.ts';
-import { listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
+import { findRouteTo, listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { hasMasquerade } from '../src/nftables/masquerade.ts';
 import { openRecords } from '../src/state/record.ts';
+import { isForwarding } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
-import { configuredRoute, type PodAddress } from './layout.ts';
+import { configuredRoute, gatewayRoutes, type PodAddress } from './layout.ts';
 import { type AttachmentKey, hostInterfaceName } from './names.ts';
 import { withSandbox } from './sandbox.ts';
 
@@ -61,6 +64,10 @@ export function check(env: Environment, config: NetworkConfig, ipam: Ipam): void
         if (!routes.some((r) => sameRoute(r, wanted)))
           found.push(`route ${route.dst} is missing or changed on ${env.ifname}`);
       }
+      for (const wanted of gatewayRoutes(pods)) {
+        if (!routes.some((r) => sameRoute(r, wanted)))
+          found.push(`route ${wanted.dst}/${wanted.prefixLength} is missing or changed on ${env.ifname}`);
+      }
       const hostName = hostInterfaceName(key);
       const hostLink = findLink(host, hostName);
       if (hostLink === undefined) return [...found, `host interface ${hostName} is missing`];
@@ -74,12 +81,7 @@ export function check(env: Environment, config: NetworkConfig, ipam: Ipam): void
       if (hostLink.peerIndex !== link.index || link.peerIndex !== hostLink.index) {
         found.push(`${hostName} is not the other end of ${env.ifname}`);
       }
-      const hostRoutes = listRoutes(host, { ifindex: hostLink.index });
-      for (const { address } of pods) {
-        if (!hostRoutes.some((r) => isHostRoute(r, address))) {
-          found.push(`host route to ${formatIp(address.address)} dev ${hostName} is missing`);
-        }
-      }
+      found.push(...hostFaults(host, hostLink, pods));
       if (config.ipMasq && !hasMasquerade(hostName)) found.push(`masquerading of ${hostName} is missing`);
       return [
         ...found,
@@ -96,6 +98,29 @@ export function check(env: Environment, config: NetworkConfig, ipam: Ipam): void
     }
   });
   if (faults.length > 0) throw new CniError(102, `network ${config.name}: ${faults.join('; ')}`);
+}
+
+function hostFaults(host: Connection, { index, name }: Link, pods: readonly PodAddress[]): string[] {
+  const faults: string[] = [];
+  const routes = listRoutes(host, { ifindex: index });
+  const addresses = new Set(listAddresses(host, index).map(({ address }) => address));
+  for (const { address, gateway } of pods) {
+    const ip = formatIp(address.address);
+    if (!routes.some((route) => isHostRoute(route, address))) {
+      faults.push(`host route to ${ip} dev ${name} is missing`);
+    } else {
+      const best = findRouteTo(host, ip);
+      // What rules send elsewhere through other tables is the administrator's business; none is what `unreachable` does.
+      if (best === undefined || (best.table === RT_TABLE_MAIN && best.ifindex !== index))
+        faults.push(`host route to ${ip} dev ${name} is overruled by another route`);
+    }
+    if (gateway !== undefined && !addresses.has(formatIp(gateway)))
+      faults.push(`gateway address ${formatIp(gateway)} is missing on ${name}`);
+  }
+  for (const family of new Set(pods.map(({ address }) => address.address.family))) {
+    if (!isForwarding(family)) faults.push(`IPv${family} forwarding is off on the host`);
+  }
+  return faults;
 }
 
 function linkFaults(link: Link, wanted: ResultInterface | undefined, where: string): string[] {

@@ -7,8 +7,10 @@ import {
   batchBoundary,
   compare,
   decodeElementKeys,
+  decodeRule,
   inSet,
   listElements,
+  listRules,
   mask,
   masquerade,
   metaLoad,
@@ -166,7 +168,13 @@ export function removeMasquerade(hostName: string): void {
 
 /** Whether {@link addMasquerade} is in force for a host end. */
 export function hasMasquerade(hostName: string): boolean {
-  return withConnection((conn) => has(conn, hostName));
+  return withConnection((conn) => has(conn, hostName) && hasRules(conn));
+}
+
+// The element alone masquerades nobody. One rule for each family.
+function hasRules(conn: Connection): boolean {
+  const rules = conn.dump(listRules(TABLE, CHAIN)).map(decodeRule);
+  return rules.filter((expressions) => expressions.includes('masq')).length >= 2;
 }
 
 function has(conn: Connection, hostName: string): boolean {

@@ -7,6 +7,7 @@ export const NF_ACCEPT = 1;
 export const NFT_MSG_NEWTABLE = 0;
 export const NFT_MSG_NEWCHAIN = 3;
 export const NFT_MSG_NEWRULE = 6;
+export const NFT_MSG_GETRULE = 7;
 export const NFT_MSG_NEWSET = 9;
 export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;

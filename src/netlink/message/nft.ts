@@ -288,3 +288,21 @@ export function listElements(elementTable: string, elementSet: string): Request 
     `list set inet ${elementTable} ${elementSet}`,
   );
 }
+
+/** The request for every rule of a chain, for a dump. */
+export function listRules(ruleTable: string, ruleChain: string): Request {
+  return inetRequest(
+    'NFT_MSG_GETRULE',
+    abi.NFT_MSG_GETRULE,
+    0,
+    rule,
+    { table: ruleTable, chain: ruleChain },
+    `list chain inet ${ruleTable} ${ruleChain}`,
+  );
+}
+
+/** The names of the expressions of the rule in a NFT_MSG_NEWRULE answer, in order. Throws {@link WireError}. */
+export function decodeRule(answer: Uint8Array): string[] {
+  const { expressions = [] } = rule.decode(answer.subarray(4));
+  return expressions.flatMap(({ name }) => name ?? []);
+}
