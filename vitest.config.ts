@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     testTimeout: 30_000,
+    // Tests that run side by side mostly wait: for the kernel to be done with a link that is deleted.
+    maxConcurrency: 10,
     hookTimeout: 60_000,
     projects: [
       {
