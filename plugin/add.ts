@@ -218,12 +218,16 @@ function configureHost(host: Connection, end: End, alias: string, pods: readonly
       return addressRequest({ ifindex, address: formatIp(gateway), prefixLength, flags }, name);
     }),
     ...pods.map(({ address }) => {
-      const prefixLength = addressBits(address.address.family);
-      return routeRequest(
-        { dst: formatIp(address.address), prefixLength, ifindex, scope: RT_SCOPE_LINK },
-        name,
-        'replace',
-      );
+      const { family } = address.address;
+      const spec = {
+        dst: formatIp(address.address),
+        prefixLength: addressBits(family),
+        ifindex,
+        scope: RT_SCOPE_LINK,
+        // Ours counts, whatever an earlier life has left there; in IPv4 that is so without it.
+        ...(family === 6 ? { priority: 1 } : {}),
+      };
+      return routeRequest(spec, name, 'replace');
     }),
   ]);
   const families = new Set(pods.map(({ address }) => address.address.family));
