@@ -39,3 +39,29 @@ export function makeNetns(): Netns {
     },
   };
 }
+
+/** Many throwaway network namespaces, which are made and removed by one command each. */
+export interface ManyNetns {
+  path(index: number): string;
+  /** Addresses with their prefix length, but for those of link scope, in the order of the kernel's list. */
+  addresses(index: number): string[];
+  remove(): void;
+}
+
+/** Makes `size` network namespaces; `remove()` takes them away again. */
+export function makeManyNetns(size: number): ManyNetns {
+  const base = `pt${process.pid}-${count++}`;
+  const batch = (verb: string): void => {
+    const input = Array.from({ length: size }, (_, i) => `netns ${verb} ${base}-${i}\n`).join('');
+    execFileSync('ip', ['-batch', '-'], { input, stdio: ['pipe', 'ignore', 'inherit'] });
+  };
+  batch('add');
+  return {
+    path: (index) => `/run/netns/${base}-${index}`,
+    addresses: (index) =>
+      run('ip', '-n', `${base}-${index}`, '-o', 'addr', 'show', 'scope', 'global')
+        .split('\n')
+        .flatMap((line) => /inet6? (\S+)/.exec(line)?.[1] ?? []),
+    remove: () => batch('del'),
+  };
+}

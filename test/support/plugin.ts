@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 /** The two executables that are shipped; every test of the process runs on both. */
@@ -33,20 +33,47 @@ export interface Outcome {
 
 /** Calls the executable with the CNI protocol. */
 export function callPlugin(name: string, call: Call): Outcome {
-  const { status, stdout, stderr } = spawnSync(name.includes('/') ? name : executable(name), [], {
+  const { status, stdout, stderr } = spawnSync(fileOf(name), [], {
     cwd: call.cwd ?? '/',
     encoding: 'utf8',
-    env: {
-      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-      ...call.env,
-      CNI_COMMAND: call.command,
-      CNI_CONTAINERID: call.containerId ?? 'c1',
-      CNI_NETNS: call.netns ?? '',
-      CNI_IFNAME: call.ifname ?? 'eth0',
-      CNI_ARGS: call.args ?? '',
-      CNI_PATH: call.path ?? '/usr/lib/cni',
-    },
-    input: typeof call.stdin === 'string' ? call.stdin : JSON.stringify(call.stdin),
+    env: variables(call),
+    input: inputOf(call),
   });
   return { status, stdout, stderr };
+}
+
+/** Like {@link callPlugin}, but goes on meanwhile, so that many calls can be made at once. */
+export function startPlugin(name: string, call: Call): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(fileOf(name), [], { cwd: call.cwd ?? '/', env: variables(call) });
+    const output = { stdout: '', stderr: '' };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
+    }
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, ...output }));
+    // A process that answers without reading its input is no failure of the test's.
+    child.stdin.on('error', () => undefined).end(inputOf(call));
+  });
+}
+
+function fileOf(name: string): string {
+  return name.includes('/') ? name : executable(name);
+}
+
+function inputOf({ stdin }: Call): string {
+  return typeof stdin === 'string' ? stdin : JSON.stringify(stdin);
+}
+
+function variables(call: Call): Record<string, string> {
+  return {
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    ...call.env,
+    CNI_COMMAND: call.command,
+    CNI_CONTAINERID: call.containerId ?? 'c1',
+    CNI_NETNS: call.netns ?? '',
+    CNI_IFNAME: call.ifname ?? 'eth0',
+    CNI_ARGS: call.args ?? '',
+    CNI_PATH: call.path ?? '/usr/lib/cni',
+  };
 }
