@@ -134,6 +134,17 @@ function commit(conn: Connection, requests: readonly Request[]): void {
   conn.transaction(batchBoundary(false), requests, batchBoundary(true));
 }
 
+/** Like {@link commit}, but false when the kernel says that something is missing or there already. */
+function tryCommit(conn: Connection, requests: readonly Request[], refusal: 'ENOENT' | 'EEXIST'): boolean {
+  try {
+    commit(conn, requests);
+    return true;
+  } catch (error) {
+    if (isErrno(error, refusal)) return false;
+    throw error;
+  }
+}
+
 /**
  * Masquerades what comes in by the host end `hostName` and does not stay within its own subnet. The ruleset is
  * installed if it is not there; the usual case is one transaction of elements. Throws {@link NetlinkError}.
@@ -142,13 +153,16 @@ export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): v
   withConnection((conn) => {
     const pod = podElement('NEW', hostName);
     const all = [...subnets.map(localElement), pod];
-    try {
-      commit(conn, all);
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) commit(conn, [...base(), ...all]);
+    const addElements = (): void => {
       // A subnet that lies within one that is there is covered by it.
-      else if (isErrno(error, 'EEXIST')) commit(conn, [pod]);
-      else throw error;
+      if (!tryCommit(conn, all, 'EEXIST')) commit(conn, [pod]);
+    };
+    try {
+      addElements();
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      // Of many first calls at once one makes the chain and its rules; the others find it there.
+      if (!tryCommit(conn, [...base(), ...all], 'EEXIST')) addElements();
     }
   });
 }
@@ -158,11 +172,7 @@ export function removeMasquerade(hostName: string): void {
   withConnection((conn) => {
     // Asking first costs microseconds, a transaction that is aborted more than ten milliseconds.
     if (!has(conn, hostName)) return;
-    try {
-      commit(conn, [podElement('DEL', hostName)]);
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-    }
+    tryCommit(conn, [podElement('DEL', hostName)], 'ENOENT');
   });
 }
 

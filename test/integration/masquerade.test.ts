@@ -1,12 +1,38 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { addMasquerade, listMasquerades, removeMasquerade } from '../../src/nftables/masquerade.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { parsePrefix } from '../../src/ip/address.ts';
+import {
+  addMasquerade,
+  hasMasquerade,
+  listMasquerades,
+  removeMasquerade,
+} from '../../src/nftables/masquerade.ts';
+import type * as libc from '../../src/sys/libc.ts';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
+
+// What another process does right before the nth datagram to the kernel.
+const intruder = vi.hoisted(() => ({ countdown: 0, act: (): void => undefined }));
+
+vi.mock('../../src/sys/libc.ts', async (original) => {
+  const real = await original<typeof libc>();
+  const sendto: typeof libc.sendto = (...args) => {
+    if (--intruder.countdown === 0) intruder.act();
+    return real.sendto(...args);
+  };
+  return { ...real, sendto };
+});
+
+const SUBNETS = ['10.9.0.0/24', 'fd09::/64'].flatMap((text) => parsePrefix(text) ?? []);
 
 let host: Netns;
 beforeEach(() => {
   host = makeNetns();
 });
-afterEach(() => host.remove());
+afterEach(() => {
+  intruder.countdown = 0;
+  host.remove();
+});
+
+const nft = (...args: string[]): string => run('ip', 'netns', 'exec', host.name, 'nft', ...args);
 
 test('nft lists the masqueraded host ends by their names', () => {
   const listed = host.inside(() => {
@@ -14,10 +40,31 @@ test('nft lists the masqueraded host ends by their names', () => {
     addMasquerade('plumbabcdefabcd', []);
     return listMasquerades();
   });
-  const shown = run('ip', 'netns', 'exec', host.name, 'nft', 'list', 'set', 'inet', 'plumb', 'masq');
+  const shown = nft('list', 'set', 'inet', 'plumb', 'masq');
   expect(listed.toSorted()).toEqual(['plumb0123456789', 'plumbabcdefabcd']);
   expect(shown.match(/"[^"]*"/g)?.toSorted()).toEqual(['"plumb0123456789"', '"plumbabcdefabcd"']);
 
   host.inside(() => removeMasquerade('plumb0123456789'));
   expect(host.inside(listMasquerades)).toEqual(['plumbabcdefabcd']);
+});
+
+test('two first calls at once make the rules once, and both have their element', () => {
+  const listed = host.inside(() => {
+    intruder.countdown = 2;
+    intruder.act = () => addMasquerade('plumb0000000001', SUBNETS);
+    addMasquerade('plumb0000000002', SUBNETS);
+    return listMasquerades();
+  });
+  expect(listed.toSorted()).toEqual(['plumb0000000001', 'plumb0000000002']);
+  expect(nft('list', 'chain', 'inet', 'plumb', 'postrouting').match(/masquerade/g)).toHaveLength(2);
+});
+
+test('an element that another process removes meanwhile is no error', () => {
+  host.inside(() => {
+    addMasquerade('plumb0000000001', SUBNETS);
+    intruder.countdown = 2;
+    intruder.act = () => removeMasquerade('plumb0000000001');
+    removeMasquerade('plumb0000000001');
+    expect(hasMasquerade('plumb0000000001')).toBe(false);
+  });
 });

@@ -1,4 +1,4 @@
-import { NLM_F_APPEND, NLM_F_CREATE } from '../abi/netlink.ts';
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from '../abi/netlink.ts';
 import * as abi from '../abi/nf_tables.ts';
 import { NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES } from '../abi/nfnetlink.ts';
 import type { Request } from '../request.ts';
@@ -181,7 +181,7 @@ export function newTable(name: string): Request {
   );
 }
 
-/** Makes a base chain with policy accept. */
+/** Makes a base chain with policy accept; EEXIST if it is there, so that its rules are added by its maker alone. */
 export function newBaseChain(
   chainTable: string,
   name: string,
@@ -192,7 +192,7 @@ export function newBaseChain(
   return inetRequest(
     'NFT_MSG_NEWCHAIN',
     abi.NFT_MSG_NEWCHAIN,
-    NLM_F_CREATE,
+    NLM_F_CREATE | NLM_F_EXCL,
     chain,
     { table: chainTable, name, hook: { hooknum, priority }, policy: abi.NF_ACCEPT, type },
     `add chain inet ${chainTable} ${name}`,
