@@ -138,39 +138,4 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(call('DEL', small, 'c2', other.path).status).toBe(0);
     other.remove();
   });
-
-  test.each([
-    ['NODE_OPTIONS', '--require /no/such.js'],
-    ['NODE_OPTIONS', '--bad-flag'],
-    ['NODE_OPTIONS', '--inspect-brk=0'],
-    ['NODE_EXTRA_CA_CERTS', '/no/such'],
-    ['NODE_V8_COVERAGE', 'coverage'],
-    ['NODE_PENDING_DEPRECATION', '1'],
-    ['BUN_BE_BUN', '1'],
-    ['BUN_OPTIONS', '--version'],
-    ['OPENSSL_CONF', '/no/such'],
-    ['HOME', '/no/such'],
-    ['TMPDIR', '/no/such'],
-    ['PATH', ''],
-  ])('B89 the environment changes nothing: %s=%s', (variable, value) => {
-    const cwd = mkdtempSync('/run/cwd-');
-    const env = { [variable]: value };
-    const version = callPlugin(name, { command: 'VERSION', stdin: '{"cniVersion":"1.0.0"}', env, cwd });
-    expect(version).toMatchObject({ status: 0 });
-    expect(JSON.parse(version.stdout).cniVersion).toBe('1.0.0');
-    const outcome = callPlugin(name, { command: 'ADD', stdin: config(), netns: pod.path, env, cwd });
-    expect(outcome.status).toBe(0);
-    expect(JSON.parse(outcome.stdout).ips).toHaveLength(2);
-    expect(callPlugin(name, { command: 'DEL', stdin: config(), netns: pod.path, env, cwd }).status).toBe(0);
-    expect(readdirSync(cwd)).toEqual([]);
-  });
-
-  test('B90 a long result arrives whole through a slow pipe', () => {
-    const routes = Array.from({ length: 3000 }, (_, i) => ({ dst: `172.${16 + (i >> 8)}.${i & 255}.0/24` }));
-    const long = config({ ipam: { type: 'host-local', dataDir, subnet: '10.99.0.0/29', routes } });
-    const outcome = call('ADD', long);
-    expect(outcome.status).toBe(0);
-    expect(JSON.parse(outcome.stdout).routes).toHaveLength(3000);
-    expect(call('DEL', long).status).toBe(0);
-  });
 });
