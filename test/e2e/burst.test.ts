@@ -1,5 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type HostState, hostState } from '../support/host-state.ts';
 import { type ManyNetns, makeManyNetns, run } from '../support/netns.ts';
 import { EXECUTABLES, type Outcome, startPlugin } from '../support/plugin.ts';
 
@@ -27,41 +28,15 @@ const config = (): object => ({
   ipam: {
     type: 'host-local',
     dataDir,
-    // Half of the default: that no call fails shows that none has to wait for nearly as long as it may.
-    lockTimeoutMs: 10_000,
     ranges: [[{ subnet: '10.98.0.0/23' }], [{ subnet: 'fd98::/64' }]],
     routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
   },
 });
 
-/** All that ADD puts into the host's namespace, in the form of this test. */
-function host(): {
-  links: string[];
-  routes: string[];
-  elements: number;
-  leases: string[];
-  records: string[];
-} {
-  const list = (...args: string[]): string[] =>
-    run('ip', ...args)
-      .split('\n')
-      .filter((line) => line.includes('plumb'))
-      .sort();
-  const files = (folder: string): string[] => {
-    try {
-      return readdirSync(folder).sort();
-    } catch {
-      return [];
-    }
-  };
-  return {
-    links: list('-o', 'link'),
-    routes: [...list('-4', 'route'), ...list('-6', 'route')],
-    elements: run('nft', 'list', 'ruleset').match(/"plumb[0-9a-f]{10}"/g)?.length ?? 0,
-    leases: files(`${dataDir}/burst`).filter((name) => /^(10\.98|fd98)/.test(name)),
-    records: files('/run/plumb/burst'),
-  };
-}
+const addressesOf = ({ stdout }: Outcome): string[] =>
+  JSON.parse(stdout).ips.map((ip: { address: string }) => ip.address);
+const withoutPrefix = (address: string): string => address.replace(/\/.*/, '');
+const host = (): HostState => hostState(dataDir, 'burst');
 
 describe.each(EXECUTABLES)('%s', (name) => {
   const count = PODS[name];
@@ -81,48 +56,35 @@ describe.each(EXECUTABLES)('%s', (name) => {
     for (const { status, stdout, stderr } of added) {
       expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: '', stdout });
     }
-    const addresses = added.flatMap(({ stdout }) =>
-      JSON.parse(stdout).ips.map((ip: { address: string }) => ip.address.replace(/\/.*/, '')),
-    );
+    const addresses = added.flatMap(addressesOf).map(withoutPrefix);
     expect(new Set(addresses).size).toBe(2 * count);
     const made = host();
     expect(made.links).toHaveLength(count);
-    expect(made.elements).toBe(count);
+    expect(made.elements).toHaveLength(count);
+    expect(run('nft', 'list', 'chain', 'inet', 'plumb', 'postrouting').match(/masquerade/g)).toHaveLength(2);
     expect(made.leases).toEqual([...addresses].sort());
-    for (const [i, { stdout }] of added.entries()) {
-      const ours = JSON.parse(stdout).ips.map((ip: { address: string }) => ip.address);
-      expect(pods.addresses(i)).toEqual(ours);
-    }
+    for (const [i, outcome] of added.entries()) expect(pods.addresses(i)).toEqual(addressesOf(outcome));
 
     expect(await Promise.all(all((i) => call('DEL', i)))).toEqual(all(() => NOTHING));
     expect(host()).toEqual(before);
   });
 
-  test(`${count / 2} ADDs and ${count / 2} DELs at once, back and forth`, async () => {
+  test('a mixture of ADDs and DELs at once, back and forth', async () => {
     const before = host();
-    const half = (i: number, first: string, second: string): string => (i % 2 === 0 ? first : second);
+    const mixed = Array.from({ length: count / 2 }, (_, i) => i);
     const rounds = [
-      (i: number) => half(i, 'ADD', 'DEL'),
-      (i: number) => half(i, 'DEL', 'ADD'),
-      (i: number) => half(i, 'ADD', 'DEL'),
+      (i: number) => (i % 2 === 0 ? 'ADD' : 'DEL'),
+      (i: number) => (i % 2 === 0 ? 'DEL' : 'ADD'),
       () => 'DEL',
     ];
     for (const command of rounds) {
-      const outcomes = await Promise.all(all((i) => call(command(i), i)));
+      const outcomes = await Promise.all(mixed.map((i) => call(command(i), i)));
       for (const [i, { status, stdout, stderr }] of outcomes.entries()) {
-        expect({ i, status, stderr, stdout }).toEqual({
-          i,
-          status: 0,
-          stderr: '',
-          stdout: command(i) === 'ADD' ? stdout : '',
-        });
+        const expected = command(i) === 'ADD' ? stdout : '';
+        expect({ i, status, stderr, stdout }).toEqual({ i, status: 0, stderr: '', stdout: expected });
       }
-      const addresses = outcomes.flatMap(({ stdout }) =>
-        stdout === ''
-          ? []
-          : JSON.parse(stdout).ips.map((ip: { address: string }) => ip.address.replace(/\/.*/, '')),
-      );
-      expect(host().leases).toEqual(addresses.sort());
+      const addresses = outcomes.filter(({ stdout }) => stdout !== '').flatMap(addressesOf);
+      expect(host().leases).toEqual(addresses.map(withoutPrefix).sort());
     }
     expect(host()).toEqual(before);
   });
