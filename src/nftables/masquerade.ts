@@ -46,6 +46,7 @@ const TYPE_IPADDR = 7;
 const TYPE_IP6ADDR = 8;
 const TYPE_IFNAME = 41;
 const IFNAMSIZ = 16;
+const ATTEMPTS = 10;
 
 function localSet(family: 4 | 6): string {
   return `local${family}`;
@@ -157,12 +158,16 @@ export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): v
       // A subnet that lies within one that is there is covered by it.
       if (!tryCommit(conn, all, 'EEXIST')) commit(conn, [pod]);
     };
-    try {
-      addElements();
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-      // Of many first calls at once one makes the chain and its rules; the others find it there.
-      if (!tryCommit(conn, [...base(), ...all], 'EEXIST')) addElements();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        addElements();
+        return;
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT') || attempt === ATTEMPTS) throw error;
+      }
+      // Of many first calls at once one makes the chain and its rules. The others find it there, unless somebody
+      // flushes the ruleset (a reload of nftables.service does) at that very moment.
+      if (tryCommit(conn, [...base(), ...all], 'EEXIST')) return;
     }
   });
 }

@@ -11,6 +11,7 @@ import { makeNetns, type Netns, run } from '../support/netns.ts';
 
 // What another process does right before the nth datagram to the kernel.
 const intruder = vi.hoisted(() => ({ countdown: 0, act: (): void => undefined }));
+const flush = (): string => run('nft', 'flush', 'ruleset');
 
 vi.mock('../../src/sys/libc.ts', async (original) => {
   const real = await original<typeof libc>();
@@ -57,6 +58,35 @@ test('two first calls at once make the rules once, and both have their element',
   });
   expect(listed.toSorted()).toEqual(['plumb0000000001', 'plumb0000000002']);
   expect(nft('list', 'chain', 'inet', 'plumb', 'postrouting').match(/masquerade/g)).toHaveLength(2);
+});
+
+test('a ruleset that is flushed between two attempts is made again', () => {
+  const listed = host.inside(() => {
+    intruder.countdown = 2;
+    intruder.act = () => {
+      addMasquerade('plumb0000000001', SUBNETS);
+      intruder.countdown = 1;
+      intruder.act = flush;
+    };
+    addMasquerade('plumb0000000002', SUBNETS);
+    return listMasquerades();
+  });
+  expect(listed).toEqual(['plumb0000000002']);
+  expect(nft('list', 'chain', 'inet', 'plumb', 'postrouting').match(/masquerade/g)).toHaveLength(2);
+});
+
+test('somebody who removes and makes it again before every request is an error, not an endless loop', () => {
+  let isThere = true;
+  host.inside(() => {
+    intruder.countdown = 1;
+    intruder.act = () => {
+      if (isThere) flush();
+      else addMasquerade('plumb0000000001', SUBNETS);
+      isThere = !isThere;
+      intruder.countdown = 1;
+    };
+    expect(() => addMasquerade('plumb0000000002', SUBNETS)).toThrow(/ENOENT/);
+  });
 });
 
 test('an element that another process removes meanwhile is no error', () => {
