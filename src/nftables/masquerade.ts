@@ -153,10 +153,13 @@ function tryCommit(conn: Connection, requests: readonly Request[], refusal: 'ENO
 export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): void {
   withConnection((conn) => {
     const pod = podElement('NEW', hostName);
-    const all = [...subnets.map(localElement), pod];
+    const local = subnets.map(localElement);
+    const all = [...local, pod];
     const addElements = (): void => {
-      // A subnet that lies within one that is there is covered by it.
-      if (!tryCommit(conn, all, 'EEXIST')) commit(conn, [pod]);
+      if (tryCommit(conn, all, 'EEXIST')) return;
+      // A subnet that lies within one that is there is covered by it; of the others nothing has been added yet.
+      for (const element of local) tryCommit(conn, [element], 'EEXIST');
+      commit(conn, [pod]);
     };
     for (let attempt = 1; ; attempt++) {
       try {

@@ -49,6 +49,19 @@ test('nft lists the masqueraded host ends by their names', () => {
   expect(host.inside(listMasquerades)).toEqual(['plumbabcdefabcd']);
 });
 
+test('a subnet that is covered already does not keep the others out', () => {
+  const prefixes = (...texts: string[]) => texts.flatMap((text) => parsePrefix(text) ?? []);
+  host.inside(() => {
+    addMasquerade('plumb0000000001', prefixes('10.9.0.0/24'));
+    addMasquerade('plumb0000000002', prefixes('10.9.0.0/25', 'fd09::/64', '10.10.0.0/24'));
+    expect(listMasquerades().toSorted()).toEqual(['plumb0000000001', 'plumb0000000002']);
+  });
+  const elements = (set: string): string[] | null =>
+    nft('list', 'set', 'inet', 'plumb', set).match(/[\da-f.:]+\/\d+ \. [\da-f.:]+\/\d+/g);
+  expect(elements('local4')).toEqual(['10.9.0.0/24 . 10.9.0.0/24', '10.10.0.0/24 . 10.10.0.0/24']);
+  expect(elements('local6')).toEqual(['fd09::/64 . fd09::/64']);
+});
+
 test('two first calls at once make the rules once, and both have their element', () => {
   const listed = host.inside(() => {
     intruder.countdown = 2;
