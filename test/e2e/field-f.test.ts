@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -10,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
 import { callPlugin, EXECUTABLES, executable, type Outcome, startPlugin } from '../support/plugin.ts';
@@ -280,9 +282,13 @@ async function watching(place: Installed, fn: () => Promise<void>): Promise<unkn
       done();
     });
   });
-  await fn();
-  child.stdin.end();
-  await new Promise((done) => child.on('close', done));
+  const ended = once(child, 'close');
+  try {
+    await fn();
+  } finally {
+    child.stdin.end();
+    await ended;
+  }
   return JSON.parse(output.replace('watching', ''));
 }
 
@@ -309,11 +315,11 @@ describe('scripts/install', () => {
       return ['--conf', conf, executable(name)];
     });
     const pods = [makeNetns(), makeNetns()];
-    let replacements = 0;
+    let isOver = false;
     const failures: unknown[] = [];
     const attach = async (netns: Netns, i: number): Promise<number> => {
       let cycles = 0;
-      for (; replacements < 50; cycles++) {
+      for (; !isOver; cycles++) {
         for (const command of ['ADD', 'DEL']) {
           const outcome = await startPlugin(`${place.bin}/plumb`, {
             command,
@@ -323,17 +329,20 @@ describe('scripts/install', () => {
           }).catch((error: unknown) => ({ status: -1, stdout: String(error), stderr: '' }));
           if (outcome.status !== 0 || outcome.stderr !== '') failures.push(outcome);
         }
+        // The installer is to have its turn too.
+        await sleep(10);
       }
       return cycles;
     };
     const seen = await watching(place, async () => {
       expect(await installAsync(place, ...(versions[0] ?? []))).toBe(0);
       const loops = pods.map(attach);
-      while (replacements < 50) {
-        expect(await installAsync(place, ...(versions[replacements % 2] ?? []))).toBe(0);
-        replacements++;
+      try {
+        for (let i = 0; i < 50; i++) expect(await installAsync(place, ...(versions[i % 2] ?? []))).toBe(0);
+      } finally {
+        isOver = true;
+        for (const cycles of await Promise.all(loops)) expect(cycles).toBeGreaterThan(3);
       }
-      for (const cycles of await Promise.all(loops)) expect(cycles).toBeGreaterThan(3);
     });
     for (const netns of pods) netns.remove();
 
