@@ -370,11 +370,15 @@ describe('scripts/install', () => {
     expect(statSync(place.conf).ino).toBe(before);
     const target = `${place.conf}/10-plumb.conflist`;
     expect(JSON.parse(readFileSync(target, 'utf8')).plugins).toHaveLength(1);
-    for (const name of ['plumb', 'loopback']) {
-      expect(callPlugin(`${place.bin}/${name}`, { command: 'VERSION', stdin: '{}' })).toMatchObject({
-        status: 0,
-      });
-    }
+    expect(callPlugin(`${place.bin}/plumb`, { command: 'VERSION', stdin: '{}' }).status).toBe(0);
+    const loopback = callPlugin(`${place.bin}/loopback`, {
+      command: 'ADD',
+      netns: pod.path,
+      ifname: 'lo',
+      stdin: { cniVersion: '1.0.0', name: 'lo', type: 'loopback' },
+    });
+    expect(loopback).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(loopback.stdout).interfaces).toMatchObject([{ name: 'lo', sandbox: pod.path }]);
 
     writeFileSync(target, list());
     expect(place.install()).toEqual({
