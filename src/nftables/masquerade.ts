@@ -122,6 +122,16 @@ function localElement(subnet: IpPrefix): Request {
   );
 }
 
+/** Runs `fn`; where the kernel has no nfnetlink at all, there is nothing, and that is `nothing`. */
+function inquire<T>(nothing: T, fn: (conn: Connection) => T): T {
+  try {
+    return withConnection(fn);
+  } catch (error) {
+    if (isErrno(error, 'EPROTONOSUPPORT', 'EAFNOSUPPORT')) return nothing;
+    throw error;
+  }
+}
+
 function withConnection<T>(fn: (conn: Connection) => T): T {
   const conn = connect({ protocol: NETLINK_NETFILTER });
   try {
@@ -135,13 +145,17 @@ function commit(conn: Connection, requests: readonly Request[]): void {
   conn.transaction(batchBoundary(false), requests, batchBoundary(true));
 }
 
-/** Like {@link commit}, but false when the kernel says that something is missing or there already. */
-function tryCommit(conn: Connection, requests: readonly Request[], refusal: 'ENOENT' | 'EEXIST'): boolean {
+/** Like {@link commit}, but returns the error when the kernel says that something is missing, or there already. */
+function tryCommit(
+  conn: Connection,
+  requests: readonly Request[],
+  refusal: 'ENOENT' | 'EEXIST',
+): Error | undefined {
   try {
     commit(conn, requests);
-    return true;
+    return undefined;
   } catch (error) {
-    if (isErrno(error, refusal)) return false;
+    if (error instanceof Error && isErrno(error, refusal)) return error;
     throw error;
   }
 }
@@ -156,28 +170,32 @@ export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): v
     const local = subnets.map(localElement);
     const all = [...local, pod];
     const addElements = (): void => {
-      if (tryCommit(conn, all, 'EEXIST')) return;
+      if (tryCommit(conn, all, 'EEXIST') === undefined) return;
       // A subnet that lies within one that is there is covered by it; of the others nothing has been added yet.
       for (const element of local) tryCommit(conn, [element], 'EEXIST');
       commit(conn, [pod]);
     };
+    let inTheWay: Error | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
         addElements();
         return;
       } catch (error) {
-        if (!isErrno(error, 'ENOENT') || attempt === ATTEMPTS) throw error;
+        if (!isErrno(error, 'ENOENT')) throw error;
+        // A table of our name that is somebody else's lacks the one and has the other.
+        if (attempt === ATTEMPTS) throw inTheWay ?? error;
       }
       // Of many first calls at once one makes the chain and its rules. The others find it there, unless somebody
       // flushes the ruleset (a reload of nftables.service does) at that very moment.
-      if (tryCommit(conn, [...base(), ...all], 'EEXIST')) return;
+      inTheWay = tryCommit(conn, [...base(), ...all], 'EEXIST');
+      if (inTheWay === undefined) return;
     }
   });
 }
 
 /** Ends it; absence is success. Throws {@link NetlinkError}. */
 export function removeMasquerade(hostName: string): void {
-  withConnection((conn) => {
+  inquire(undefined, (conn) => {
     // Asking first costs microseconds, a transaction that is aborted more than ten milliseconds.
     if (!has(conn, hostName)) return;
     tryCommit(conn, [podElement('DEL', hostName)], 'ENOENT');
@@ -186,7 +204,7 @@ export function removeMasquerade(hostName: string): void {
 
 /** Whether {@link addMasquerade} is in force for a host end. */
 export function hasMasquerade(hostName: string): boolean {
-  return withConnection((conn) => has(conn, hostName) && hasRules(conn));
+  return inquire(false, (conn) => has(conn, hostName) && hasRules(conn));
 }
 
 // The element alone masquerades nobody. One rule for each family.
@@ -207,7 +225,7 @@ function has(conn: Connection, hostName: string): boolean {
 
 /** The host ends that are masqueraded. */
 export function listMasquerades(): string[] {
-  return withConnection((conn) => {
+  return inquire<string[]>([], (conn) => {
     try {
       const keys = conn.dump(listElements(TABLE, MASQ)).flatMap(decodeElementKeys);
       return keys.map((key) => new TextDecoder().decode(key.subarray(0, key.indexOf(0))));

@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, type Outcome } from '../support/plugin.ts';
+import { callPlugin, EXECUTABLES, executable, type Outcome } from '../support/plugin.ts';
 
 let pod: Netns;
 let dataDir: string;
@@ -137,5 +138,27 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(call('ADD', small, 'c2', other.path).status).toBe(0);
     expect(call('DEL', small, 'c2', other.path).status).toBe(0);
     other.remove();
+  });
+
+  test('DEL needs no nfnetlink from a kernel that has none', () => {
+    const plain = config();
+    call('ADD', plain);
+    const inject = ['-e', 'trace=socket', '-e', 'inject=socket:error=EPROTONOSUPPORT:when=1'];
+    const trace = `${dataDir}/trace`;
+    // The first socket of a DEL is the one to nfnetlink.
+    const { status, stdout } = spawnSync('strace', ['-f', '-o', trace, ...inject, executable(name)], {
+      encoding: 'utf8',
+      env: {
+        CNI_COMMAND: 'DEL',
+        CNI_CONTAINERID: 'c1',
+        CNI_NETNS: pod.path,
+        CNI_IFNAME: 'eth0',
+        CNI_PATH: '/',
+      },
+      input: JSON.stringify(plain),
+    });
+    expect(readFileSync(trace, 'utf8')).toMatch(/NETLINK_NETFILTER\) = -1 EPROTONOSUPPORT/);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    expect(leases()).toEqual([]);
   });
 });
