@@ -13,8 +13,9 @@ import { addressRequest } from '../src/netlink/ops/addresses.ts';
 import { createVethHere, findLink, findLinkIndex, setLinkRequest } from '../src/netlink/ops/links.ts';
 import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
-import { addMasquerade, removeMasquerade } from '../src/nftables/masquerade.ts';
 import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
+import { FEATURES } from './features/all.ts';
+import type { End } from './features/feature.ts';
 import { enableForwarding } from './forwarding.ts';
 import type { Assignment, Ipam } from './ipam/ipam.ts';
 import { configuredRoute, gatewayRoutes, gatewaysOf, linkLocalAddress, type PodAddress } from './layout.ts';
@@ -109,17 +110,12 @@ function attach(
       created = !isErrno(error, 'EEXIST');
       throw created || findLinkIndex(host, hostName) === undefined ? error : nameTaken(host, hostName, key);
     }
-    configureContainer(inside, { ifindex: ends.peerIndex, name: env.ifname, mac }, assignment);
-    configureHost(
-      host,
-      { ifindex: ends.index, name: hostName, mac: macs.host },
-      hostInterfaceAlias(key),
-      pods,
-    );
-    if (config.ipMasq) {
-      undo.register(() => removeMasquerade(hostName));
-      addMasquerade(hostName, addresses);
-    }
+    const hostEnd: End = { ifindex: ends.index, name: hostName, mac: macs.host };
+    const containerEnd: End = { ifindex: ends.peerIndex, name: env.ifname, mac };
+    configureContainer(inside, containerEnd, assignment);
+    configureHost(host, hostEnd, hostInterfaceAlias(key), pods);
+    const attached = { key, config, pods, netnsFd, host, inside, hostEnd, containerEnd };
+    for (const feature of FEATURES) feature.add(attached, undo);
     return {
       interfaces: [
         { name: hostName, mac: macs.host, mtu },
@@ -158,13 +154,6 @@ function nameTaken(host: Connection, hostName: string, key: AttachmentKey): CniE
 function flagsFor(family: 4 | 6): number {
   // No duplicate can be on a link with two ends that we both own, and detection would delay the pod by a second.
   return family === 6 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NOPREFIXROUTE;
-}
-
-/** One end, ready to come up. */
-interface End {
-  readonly ifindex: number;
-  readonly name: string;
-  readonly mac: string;
 }
 
 /**

@@ -19,8 +19,9 @@ import { listAddresses } from '../src/netlink/ops/addresses.ts';
 import { findLink } from '../src/netlink/ops/links.ts';
 import { findRouteTo, listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
-import { hasMasquerade } from '../src/nftables/masquerade.ts';
 import { openRecords } from '../src/state/record.ts';
+import { FEATURES } from './features/all.ts';
+import type { Attached } from './features/feature.ts';
 import { isForwarding } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { configuredRoute, gatewayRoutes, type PodAddress } from './layout.ts';
@@ -82,7 +83,17 @@ export function check(env: Environment, config: NetworkConfig, ipam: Ipam): void
         found.push(`${hostName} is not the other end of ${env.ifname}`);
       }
       found.push(...hostFaults(host, hostLink, pods));
-      if (config.ipMasq && !hasMasquerade(hostName)) found.push(`masquerading of ${hostName} is missing`);
+      const attached: Attached = {
+        key,
+        config,
+        pods,
+        netnsFd,
+        host,
+        inside,
+        hostEnd: { ifindex: hostLink.index, name: hostName, mac: hostLink.mac ?? '' },
+        containerEnd: { ifindex: link.index, name: env.ifname, mac: link.mac ?? '' },
+      };
+      for (const feature of FEATURES) found.push(...feature.check(attached));
       return [
         ...found,
         ...ipamFaults(

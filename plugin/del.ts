@@ -15,10 +15,12 @@ export function del(env: Environment, config: NetworkConfig, ipam: Ipam): void {
   const key: AttachmentKey = { network: config.name, containerId: env.containerId, ifname: env.ifname };
   const hostName = hostInterfaceName(key);
   const records = openRecords(config.runDir, config.name);
-  const leftIn = records.read(hostName)?.dataDir;
-  teardown(key);
+  const record = records.read(hostName);
+  const leftIn = record?.dataDir;
+  const finish = teardown(key, record);
   // The configuration may have changed since ADD.
   if (leftIn !== undefined && leftIn !== ipam.dataDir) openStore(leftIn, config.name).release(key);
   ipam.del(key);
   records.remove(hostName);
+  finish();
 }

@@ -3,8 +3,8 @@ import { CniError } from '../src/cni/error.ts';
 import { errorMessage } from '../src/errors.ts';
 import { type LeaseOwner, type LeaseStore, openStore } from '../src/ipam/store.ts';
 import { listAllLinks } from '../src/netlink/helpers.ts';
-import { listMasquerades, removeMasquerade } from '../src/nftables/masquerade.ts';
 import { openRecords } from '../src/state/record.ts';
+import { FEATURES } from './features/all.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { type AttachmentKey, attachmentOfAlias, hostInterfaceName, isHostInterface } from './names.ts';
 import { teardown } from './teardown.ts';
@@ -45,7 +45,7 @@ export function gc(config: NetworkConfig, ipam: Ipam): void {
     if (dataDir !== undefined && dataDir !== ipam.dataDir) stores.set(dataDir, openStore(dataDir, network));
   }
   // Before the links: a container that comes meanwhile has its link first and its rule then.
-  const masquerades = listMasquerades();
+  const sweeps = FEATURES.map((feature) => feature.survey());
   const links = listAllLinks();
   for (const link of links) {
     const key = isHostInterface(link.name) ? attachmentOfAlias(link.alias) : undefined;
@@ -65,12 +65,10 @@ export function gc(config: NetworkConfig, ipam: Ipam): void {
       failures.push(errorMessage(error));
     }
   };
-  for (const key of stale.values()) attempt(() => teardown(key));
+  for (const [hostName, key] of stale) attempt(() => teardown(key, records.read(hostName))());
   // A rule without a link belongs to nobody any more, in whatever network.
   const present = new Set(links.map((link) => link.name));
-  for (const hostName of masquerades) {
-    if (!present.has(hostName)) attempt(() => removeMasquerade(hostName));
-  }
+  for (const sweep of sweeps) attempt(() => sweep(present));
   // An address is not free as long as something may still answer for it.
   if (failures.length > 0) throw new CniError(102, `network ${network}: ${failures.join('; ')}`);
   const isValid = ({ containerId, ifname }: LeaseOwner): boolean =>

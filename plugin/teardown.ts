@@ -1,17 +1,24 @@
 import { deleteLink, findLink } from '../src/netlink/ops/links.ts';
 import { connect } from '../src/netlink/socket.ts';
-import { removeMasquerade } from '../src/nftables/masquerade.ts';
+import type { AttachmentRecord } from '../src/state/record.ts';
+import { FEATURES } from './features/all.ts';
 import { type AttachmentKey, hostInterfaceName, isHostEndOf } from './names.ts';
 
 /**
  * Takes the host's side of an attachment away, and with it the container's. Rules that steer traffic go before the
  * link; what is gone already is success, and a link of that name that is somebody else's stays.
  * Throws {@link NetlinkError}.
+ *
+ * @returns what may be done last: to wait for the kernel's deletions, which meanwhile goes on by itself
  */
-export function teardown(key: AttachmentKey): void {
+export function teardown(key: AttachmentKey, record: AttachmentRecord | undefined): () => void {
   const hostName = hostInterfaceName(key);
-  removeMasquerade(hostName);
+  const last: (() => void)[] = [];
+  for (const feature of FEATURES) feature.remove({ key, hostName, record, later: (step) => last.push(step) });
   deleteHostEnd(key);
+  return () => {
+    for (const step of last) step();
+  };
 }
 
 /** Deletes the host end of an attachment, if it is there and ours. Throws {@link NetlinkError}. */

@@ -123,21 +123,21 @@ function localElement(subnet: IpPrefix): Request {
 }
 
 /** Runs `fn`; where the kernel has no nfnetlink at all, there is nothing, and that is `nothing`. */
-function inquire<T>(nothing: T, fn: (conn: Connection) => T): T {
+function inquire<T>(nothing: T, fn: (conn: Connection) => T, later?: (step: () => void) => void): T {
   try {
-    return withConnection(fn);
+    return withConnection(fn, later);
   } catch (error) {
     if (isErrno(error, 'EPROTONOSUPPORT', 'EAFNOSUPPORT')) return nothing;
     throw error;
   }
 }
 
-function withConnection<T>(fn: (conn: Connection) => T): T {
+function withConnection<T>(fn: (conn: Connection) => T, later = (step: () => void): void => step()): T {
   const conn = connect({ protocol: NETLINK_NETFILTER });
   try {
     return fn(conn);
   } finally {
-    conn.close();
+    later(() => conn.close());
   }
 }
 
@@ -193,13 +193,20 @@ export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): v
   });
 }
 
-/** Ends it; absence is success. Throws {@link NetlinkError}. */
-export function removeMasquerade(hostName: string): void {
-  inquire(undefined, (conn) => {
-    // Asking first costs microseconds, a transaction that is aborted more than ten milliseconds.
-    if (!has(conn, hostName)) return;
-    tryCommit(conn, [podElement('DEL', hostName)], 'ENOENT');
-  });
+/**
+ * Ends it; absence is success. To close the connection takes as long as the kernel needs to forget what was deleted,
+ * 8 to 16 ms: a caller who has other things to do gets that as a step for `later`. Throws {@link NetlinkError}.
+ */
+export function removeMasquerade(hostName: string, later = (step: () => void): void => step()): void {
+  inquire(
+    undefined,
+    (conn) => {
+      // Asking first costs microseconds, a transaction that is aborted more than ten milliseconds.
+      if (!has(conn, hostName)) return;
+      tryCommit(conn, [podElement('DEL', hostName)], 'ENOENT');
+    },
+    later,
+  );
 }
 
 /** Whether {@link addMasquerade} is in force for a host end. */

@@ -1,0 +1,5 @@
+import type { Feature } from './feature.ts';
+import { masquerade } from './masquerade.ts';
+
+/** Every feature, in the order of ADD. */
+export const FEATURES: readonly Feature[] = [masquerade];
