@@ -1,28 +1,28 @@
 import { isErrno } from '../errors.ts';
 import { type IpPrefix, ipToBytes, lastOf, networkOf } from '../ip/address.ts';
-import { NETLINK_NETFILTER } from '../netlink/abi/netlink.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
 import {
-  batchBoundary,
-  compare,
-  decodeElementKeys,
+  decodeElements,
   decodeRule,
-  inSet,
   listElements,
   listRules,
-  mask,
-  masquerade,
-  metaLoad,
-  networkHeader,
   newBaseChain,
   newRule,
   newSet,
   newTable,
   setElement,
 } from '../netlink/message/nft.ts';
-import { connect } from '../netlink/socket.ts';
+import {
+  compare,
+  inSet,
+  mask,
+  masquerade,
+  metaLoad,
+  networkHeader,
+} from '../netlink/message/nft-expression.ts';
 import { concat } from '../netlink/wire/buffer.ts';
+import { addOrInstall, commit, inquire, tryCommit, withNftables } from './transaction.ts';
 
 // The ruleset: one table for the host, in which a container is one element of a set. The rules look at the
 // interface that a packet came in by, so that an element is found again by the attachment alone, whatever became of
@@ -46,7 +46,6 @@ const TYPE_IPADDR = 7;
 const TYPE_IP6ADDR = 8;
 const TYPE_IFNAME = 41;
 const IFNAMSIZ = 16;
-const ATTEMPTS = 10;
 
 function localSet(family: 4 | 6): string {
   return `local${family}`;
@@ -61,7 +60,7 @@ function base(): Request[] {
   ];
   return [
     newTable(TABLE),
-    newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, id: 1 }),
+    newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true, id: 1 }),
     newSet({
       table: TABLE,
       name: localSet(4),
@@ -122,50 +121,12 @@ function localElement(subnet: IpPrefix): Request {
   );
 }
 
-/** Runs `fn`; where the kernel has no nfnetlink at all, there is nothing, and that is `nothing`. */
-function inquire<T>(nothing: T, fn: (conn: Connection) => T, later?: (step: () => void) => void): T {
-  try {
-    return withConnection(fn, later);
-  } catch (error) {
-    if (isErrno(error, 'EPROTONOSUPPORT', 'EAFNOSUPPORT')) return nothing;
-    throw error;
-  }
-}
-
-function withConnection<T>(fn: (conn: Connection) => T, later = (step: () => void): void => step()): T {
-  const conn = connect({ protocol: NETLINK_NETFILTER });
-  try {
-    return fn(conn);
-  } finally {
-    later(() => conn.close());
-  }
-}
-
-function commit(conn: Connection, requests: readonly Request[]): void {
-  conn.transaction(batchBoundary(false), requests, batchBoundary(true));
-}
-
-/** Like {@link commit}, but returns the error when the kernel says that something is missing, or there already. */
-function tryCommit(
-  conn: Connection,
-  requests: readonly Request[],
-  refusal: 'ENOENT' | 'EEXIST',
-): Error | undefined {
-  try {
-    commit(conn, requests);
-    return undefined;
-  } catch (error) {
-    if (error instanceof Error && isErrno(error, refusal)) return error;
-    throw error;
-  }
-}
-
 /**
  * Masquerades what comes in by the host end `hostName` and does not stay within its own subnet. The ruleset is
  * installed if it is not there; the usual case is one transaction of elements. Throws {@link NetlinkError}.
  */
 export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): void {
-  withConnection((conn) => {
+  withNftables((conn) => {
     const pod = podElement('NEW', hostName);
     const local = subnets.map(localElement);
     const all = [...local, pod];
@@ -175,21 +136,7 @@ export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): v
       for (const element of local) tryCommit(conn, [element], 'EEXIST');
       commit(conn, [pod]);
     };
-    let inTheWay: Error | undefined;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        addElements();
-        return;
-      } catch (error) {
-        if (!isErrno(error, 'ENOENT')) throw error;
-        // A table of our name that is somebody else's lacks the one and has the other.
-        if (attempt === ATTEMPTS) throw inTheWay ?? error;
-      }
-      // Of many first calls at once one makes the chain and its rules. The others find it there, unless somebody
-      // flushes the ruleset (a reload of nftables.service does) at that very moment.
-      inTheWay = tryCommit(conn, [...base(), ...all], 'EEXIST');
-      if (inTheWay === undefined) return;
-    }
+    addOrInstall(conn, addElements, () => [...base(), ...all]);
   });
 }
 
@@ -234,8 +181,8 @@ function has(conn: Connection, hostName: string): boolean {
 export function listMasquerades(): string[] {
   return inquire<string[]>([], (conn) => {
     try {
-      const keys = conn.dump(listElements(TABLE, MASQ)).flatMap(decodeElementKeys);
-      return keys.map((key) => new TextDecoder().decode(key.subarray(0, key.indexOf(0))));
+      const keys = conn.dump(listElements(TABLE, MASQ)).flatMap(decodeElements);
+      return keys.map(({ key }) => new TextDecoder().decode(key.subarray(0, key.indexOf(0))));
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return [];
       throw error;

@@ -1,15 +1,19 @@
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from '../abi/netlink.ts';
 import * as abi from '../abi/nf_tables.ts';
-import { NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES } from '../abi/nfnetlink.ts';
+import {
+  NFNL_BATCH_GENID,
+  NFNL_MSG_BATCH_BEGIN,
+  NFNL_MSG_BATCH_END,
+  NFNL_SUBSYS_NFTABLES,
+} from '../abi/nfnetlink.ts';
 import type { Request } from '../request.ts';
 import { attr, attributes, listOf, nested } from '../wire/attributes.ts';
 import { concat } from '../wire/buffer.ts';
 import { be32, bytes, type Codec, string, u32 } from '../wire/value.ts';
+import { type Expression, nftData } from './nft-expression.ts';
 
 // Attributes of the nf_tables objects that are used here: NFTA_*, <linux/netfilter/nf_tables.h>. Everything that
 // is a number is in network order.
-const value = attributes({ value: attr(abi.NFTA_DATA_VALUE, bytes) });
-
 const table = attributes({
   name: attr(abi.NFTA_TABLE_NAME, string),
   flags: attr(abi.NFTA_TABLE_FLAGS, be32),
@@ -27,6 +31,9 @@ const chain = attributes({
   type: attr(abi.NFTA_CHAIN_TYPE, string),
 });
 
+const generation = attributes({ id: attr(abi.NFTA_GEN_ID, be32) });
+const batch = attributes({ generation: attr(NFNL_BATCH_GENID, be32) });
+
 const field = attributes({ length: attr(abi.NFTA_SET_FIELD_LEN, be32) });
 const description = attributes({
   concat: nested(abi.NFTA_SET_DESC_CONCAT, listOf(abi.NFTA_LIST_ELEM, field)),
@@ -37,14 +44,18 @@ const set = attributes({
   flags: attr(abi.NFTA_SET_FLAGS, be32),
   keyType: attr(abi.NFTA_SET_KEY_TYPE, be32),
   keyLength: attr(abi.NFTA_SET_KEY_LEN, be32),
+  dataType: attr(abi.NFTA_SET_DATA_TYPE, be32),
+  dataLength: attr(abi.NFTA_SET_DATA_LEN, be32),
   description: nested(abi.NFTA_SET_DESC, description),
   id: attr(abi.NFTA_SET_ID, be32),
   userData: attr(abi.NFTA_SET_USERDATA, bytes),
 });
 
 const element = attributes({
-  key: nested(abi.NFTA_SET_ELEM_KEY, value),
-  keyEnd: nested(abi.NFTA_SET_ELEM_KEY_END, value),
+  key: nested(abi.NFTA_SET_ELEM_KEY, nftData),
+  data: nested(abi.NFTA_SET_ELEM_DATA, nftData),
+  userData: attr(abi.NFTA_SET_ELEM_USERDATA, bytes),
+  keyEnd: nested(abi.NFTA_SET_ELEM_KEY_END, nftData),
 });
 const elements = attributes({
   table: attr(abi.NFTA_SET_ELEM_LIST_TABLE, string),
@@ -61,75 +72,6 @@ const rule = attributes({
   chain: attr(abi.NFTA_RULE_CHAIN, string),
   expressions: nested(abi.NFTA_RULE_EXPRESSIONS, listOf(abi.NFTA_LIST_ELEM, expression)),
 });
-
-const meta = attributes({ dreg: attr(abi.NFTA_META_DREG, be32), key: attr(abi.NFTA_META_KEY, be32) });
-const cmp = attributes({
-  sreg: attr(abi.NFTA_CMP_SREG, be32),
-  op: attr(abi.NFTA_CMP_OP, be32),
-  data: nested(abi.NFTA_CMP_DATA, value),
-});
-const payload = attributes({
-  dreg: attr(abi.NFTA_PAYLOAD_DREG, be32),
-  base: attr(abi.NFTA_PAYLOAD_BASE, be32),
-  offset: attr(abi.NFTA_PAYLOAD_OFFSET, be32),
-  length: attr(abi.NFTA_PAYLOAD_LEN, be32),
-});
-const bitwise = attributes({
-  sreg: attr(abi.NFTA_BITWISE_SREG, be32),
-  dreg: attr(abi.NFTA_BITWISE_DREG, be32),
-  length: attr(abi.NFTA_BITWISE_LEN, be32),
-  mask: nested(abi.NFTA_BITWISE_MASK, value),
-  xor: nested(abi.NFTA_BITWISE_XOR, value),
-});
-const lookup = attributes({
-  set: attr(abi.NFTA_LOOKUP_SET, string),
-  sreg: attr(abi.NFTA_LOOKUP_SREG, be32),
-  flags: attr(abi.NFTA_LOOKUP_FLAGS, be32),
-});
-
-/** One expression of a rule: its kernel name and its encoded attributes. */
-export interface Expression {
-  readonly name: string;
-  readonly data: Uint8Array;
-}
-
-/** Loads a `meta` key (NFT_META_*) into a register. */
-export function metaLoad(key: number, dreg: number): Expression {
-  return { name: 'meta', data: meta.encode({ dreg, key }) };
-}
-
-/** Goes on only if the register equals (NFT_CMP_EQ) or does not equal (NFT_CMP_NEQ) the bytes. */
-export function compare(sreg: number, op: number, data: Uint8Array): Expression {
-  return { name: 'cmp', data: cmp.encode({ sreg, op, data: { value: data } }) };
-}
-
-/** Loads bytes of the network header into a register. */
-export function networkHeader(offset: number, length: number, dreg: number): Expression {
-  const base = abi.NFT_PAYLOAD_NETWORK_HEADER;
-  return { name: 'payload', data: payload.encode({ dreg, base, offset, length }) };
-}
-
-/** Keeps only the masked bits of a register. */
-export function mask(reg: number, bits: Uint8Array): Expression {
-  const xor = { value: new Uint8Array(bits.length) };
-  return {
-    name: 'bitwise',
-    data: bitwise.encode({ sreg: reg, dreg: reg, length: bits.length, mask: { value: bits }, xor }),
-  };
-}
-
-/** Goes on only if the register is in the set, or, inverted, if it is not. */
-export function inSet(name: string, sreg: number, inverted = false): Expression {
-  return {
-    name: 'lookup',
-    data: lookup.encode({ set: name, sreg, flags: inverted ? abi.NFT_LOOKUP_F_INV : 0 }),
-  };
-}
-
-/** Replaces the source address by that of the outgoing interface. */
-export function masquerade(): Expression {
-  return { name: 'masq', data: new Uint8Array(0) };
-}
 
 // nft's own note in a set, which the kernel only keeps: the keys are in host order, as strings are said to be. Without
 // it `nft list` shows names as "". A type, a length, a value: enum nftnl_udata_set_types of libnftnl, <udata.h>, and
@@ -158,12 +100,32 @@ function inetRequest<T>(
   };
 }
 
-/** NFNL_MSG_BATCH_BEGIN and NFNL_MSG_BATCH_END around a transaction of nf_tables. */
-export function batchBoundary(end: boolean): Request {
+/** The request for the generation of the ruleset, which each transaction that changes something moves on. */
+export function getGeneration(): Request {
+  return inetRequest(
+    'NFT_MSG_GETGEN',
+    abi.NFT_MSG_GETGEN,
+    0,
+    generation,
+    {},
+    'get the generation of the ruleset',
+  );
+}
+
+/** The generation in the answer to {@link getGeneration}. Throws {@link WireError}. */
+export function decodeGeneration(answer: Uint8Array): number {
+  return generation.decode(answer.subarray(4)).id ?? 0;
+}
+
+/**
+ * NFNL_MSG_BATCH_BEGIN and NFNL_MSG_BATCH_END around a transaction of nf_tables. One that begins with a generation is
+ * refused with ERESTART if somebody has changed the ruleset since.
+ */
+export function batchBoundary(end: boolean, since?: number): Request {
   return {
     type: end ? NFNL_MSG_BATCH_END : NFNL_MSG_BATCH_BEGIN,
     name: end ? 'NFNL_MSG_BATCH_END' : 'NFNL_MSG_BATCH_BEGIN',
-    payload: nfgenmsg(0, NFNL_SUBSYS_NFTABLES),
+    payload: concat([nfgenmsg(0, NFNL_SUBSYS_NFTABLES), batch.encode({ generation: since })]),
     what: 'nftables transaction',
   };
 }
@@ -194,12 +156,24 @@ export function newBaseChain(
     abi.NFT_MSG_NEWCHAIN,
     NLM_F_CREATE | NLM_F_EXCL,
     chain,
-    { table: chainTable, name, hook: { hooknum, priority }, policy: abi.NF_ACCEPT, type },
+    { table: chainTable, name, hook: { hooknum, priority: priority >>> 0 }, policy: abi.NF_ACCEPT, type },
     `add chain inet ${chainTable} ${name}`,
   );
 }
 
-/** What a set holds. */
+/** Makes a chain that others lead to; EEXIST if it is there. */
+export function newChain(chainTable: string, name: string): Request {
+  return inetRequest(
+    'NFT_MSG_NEWCHAIN',
+    abi.NFT_MSG_NEWCHAIN,
+    NLM_F_CREATE | NLM_F_EXCL,
+    chain,
+    { table: chainTable, name },
+    `add chain inet ${chainTable} ${name}`,
+  );
+}
+
+/** What a set or map holds. */
 export interface SetSpec {
   readonly table: string;
   readonly name: string;
@@ -209,14 +183,20 @@ export interface SetSpec {
   readonly keyLength: number;
   /** Lengths of the fields of a concatenation of intervals. */
   readonly fields?: readonly number[];
+  /** Whether the keys are in host order (names of interfaces), for `nft list`; otherwise they are in network order. */
+  readonly hostOrder?: boolean;
+  /** nft's number of the type of what the keys lead to, and its bytes: for a map. */
+  readonly data?: { readonly type: number; readonly length: number };
   /** Unique in its transaction. */
   readonly id: number;
 }
 
-/** Makes a set: of intervals if `fields` are given, else of single keys in host order. */
+/** Makes a set, or a map if `data` is given: of intervals if `fields` are given, else of single keys. */
 export function newSet(spec: SetSpec): Request {
-  const { fields, ...rest } = spec;
-  const flags = fields === undefined ? 0 : abi.NFT_SET_INTERVAL | abi.NFT_SET_CONCAT;
+  const { fields, hostOrder, data, ...rest } = spec;
+  const flags =
+    (fields === undefined ? 0 : abi.NFT_SET_INTERVAL | abi.NFT_SET_CONCAT) |
+    (data === undefined ? 0 : abi.NFT_SET_MAP);
   const concatenation = fields?.map((length) => ({ length }));
   return inetRequest(
     'NFT_MSG_NEWSET',
@@ -227,7 +207,9 @@ export function newSet(spec: SetSpec): Request {
       ...rest,
       flags,
       description: concatenation === undefined ? undefined : { concat: concatenation },
-      userData: concatenation === undefined ? KEYS_IN_HOST_ORDER : undefined,
+      dataType: data?.type,
+      dataLength: data?.length,
+      userData: hostOrder === true ? KEYS_IN_HOST_ORDER : undefined,
     },
     `add set inet ${spec.table} ${spec.name}`,
   );
@@ -245,36 +227,79 @@ export function newRule(ruleTable: string, ruleChain: string, expressions: reado
   );
 }
 
-/** One element of a set: a key, or an interval from `key` to `keyEnd`. */
+/** One element of a set or map: a key, or an interval from `key` to `keyEnd`. */
 export interface SetElement {
   readonly key: Uint8Array;
   readonly keyEnd?: Uint8Array;
+  /** What the key leads to, in a map. */
+  readonly data?: Uint8Array;
+  /** A note of at most 254 bytes, which `nft list` shows. */
+  readonly comment?: string;
 }
 
-/** Adds, deletes or looks up one element; `what` names it in words. */
+/**
+ * Adds, deletes or looks up one element; `what` names it in words. To add one that is there is success if it leads to
+ * the same (its comment stays as it is), else EEXIST; with ADD also to add one that is there at all.
+ */
 export function setElement(
-  verb: 'NEW' | 'DEL' | 'GET',
+  verb: 'NEW' | 'ADD' | 'DEL' | 'GET',
   elementTable: string,
   elementSet: string,
-  { key, keyEnd }: SetElement,
+  { key, keyEnd, data, comment }: SetElement,
   what: string,
 ): Request {
+  const kind = verb === 'ADD' ? 'NEW' : verb;
   const messages = { NEW: abi.NFT_MSG_NEWSETELEM, DEL: abi.NFT_MSG_DELSETELEM, GET: abi.NFT_MSG_GETSETELEM };
-  const one = { key: { value: key }, keyEnd: keyEnd === undefined ? undefined : { value: keyEnd } };
+  const flags = { NEW: NLM_F_CREATE, ADD: NLM_F_CREATE | NLM_F_EXCL, DEL: 0, GET: 0 };
+  const one = {
+    key: { value: key },
+    keyEnd: keyEnd === undefined ? undefined : { value: keyEnd },
+    data: data === undefined ? undefined : { value: data },
+    userData: comment === undefined ? undefined : encodeComment(comment),
+  };
   return inetRequest(
-    `NFT_MSG_${verb}SETELEM`,
-    messages[verb],
-    verb === 'NEW' ? NLM_F_CREATE : 0,
+    `NFT_MSG_${kind}SETELEM`,
+    messages[kind],
+    flags[verb],
     elements,
     { table: elementTable, set: elementSet, elements: [one] },
     what,
   );
 }
 
-/** The keys of the elements in a NFT_MSG_NEWSETELEM answer. Throws {@link WireError}. */
-export function decodeElementKeys(answer: Uint8Array): Uint8Array[] {
+// enum nftnl_udata_set_elem_types of libnftnl, <udata.h>: a type, a length, a text that ends with NUL.
+const UDATA_COMMENT = 0;
+
+function encodeComment(comment: string): Uint8Array {
+  const text = new TextEncoder().encode(`${comment}\0`);
+  return concat([Uint8Array.of(UDATA_COMMENT, text.length), text]);
+}
+
+function decodeComment(userData: Uint8Array | undefined): string | undefined {
+  for (let at = 0; userData !== undefined && at + 2 <= userData.length; ) {
+    const [type, length = 0] = userData.subarray(at, at + 2);
+    const value = userData.subarray(at + 2, at + 2 + length);
+    if (type === UDATA_COMMENT) return new TextDecoder().decode(value.subarray(0, value.indexOf(0)));
+    at += 2 + length;
+  }
+  return undefined;
+}
+
+/** The elements in a NFT_MSG_NEWSETELEM answer. Throws {@link WireError}. */
+export function decodeElements(answer: Uint8Array): SetElement[] {
   const { elements: list = [] } = elements.decode(answer.subarray(4));
-  return list.flatMap((one) => one.key?.value ?? []);
+  return list.flatMap(({ key, keyEnd, data, userData }): SetElement[] => {
+    if (key?.value === undefined) return [];
+    const comment = decodeComment(userData);
+    return [
+      {
+        key: key.value,
+        ...(keyEnd?.value === undefined ? {} : { keyEnd: keyEnd.value }),
+        ...(data?.value === undefined ? {} : { data: data.value }),
+        ...(comment === undefined ? {} : { comment }),
+      },
+    ];
+  });
 }
 
 /** The request for every element of a set, for a dump. */

@@ -1,0 +1,464 @@
+import { isErrno } from '../errors.ts';
+import { type IpAddress, ipToBytes } from '../ip/address.ts';
+import * as abi from '../netlink/abi/nf_tables.ts';
+import { RTN_LOCAL } from '../netlink/abi/rtnetlink.ts';
+import type { Connection, Request } from '../netlink/conn.ts';
+import {
+  decodeElements,
+  decodeRule,
+  listElements,
+  listRules,
+  newBaseChain,
+  newChain,
+  newRule,
+  newSet,
+  newTable,
+  type SetElement,
+  setElement,
+} from '../netlink/message/nft.ts';
+import {
+  compare,
+  connectionStatus,
+  destinationNat,
+  destinationType,
+  type Expression,
+  inSet,
+  mapLookup,
+  mask,
+  masquerade,
+  metaLoad,
+  networkHeader,
+  transportHeader,
+  verdict,
+} from '../netlink/message/nft-expression.ts';
+import { concat } from '../netlink/wire/buffer.ts';
+import { u32 } from '../netlink/wire/value.ts';
+import { addOrInstall, commit, commitUnchanged, inquire, type Later, withNftables } from './transaction.ts';
+
+// The ruleset: a table for the host that is there once a container has had a port. A mapping is one element of a map,
+// whose comment says whose it is, by the name of the host end. Only what is addressed to the host itself is redirected.
+//
+//   table inet plumb-ports {
+//     map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }              # on every address
+//     map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
+//     map bound4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }  # on one address
+//     map bound6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
+//     set snat { type ifname; }              # host ends whose containers must see the host where it comes from loopback
+//     set self { type ifname . ifname; }     # ... and where it comes from themselves
+//     set all { type ifname; }               # ... and always (masqAll)
+//     chain redirect {
+//       meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @bound4
+//       meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any4
+//       (both for ip6)
+//     }
+//     chain prerouting { type nat hook prouting priority dstnat; fib daddr type local goto redirect }
+//     chain output { type nat hook output priority dstnat; ip6 daddr ::1 return; fib daddr type local goto redirect }
+//     chain postrouting { type nat hook postrouting priority srcnat - 1;
+//       ct status dnat oifname @all masquerade
+//       ct status dnat iifname . oifname @self masquerade
+//       ct status dnat ip saddr 127.0.0.0/8 oifname @snat masquerade
+//     }
+//     chain guard { type filter hook prerouting priority raw; iif != lo ip daddr 127.0.0.0/8 drop }
+//   }
+//
+// ::1 is left alone: the kernel drops the answers that would come to it. The guard is for route_localnet, without which
+// 127.0.0.1 on the host does not reach a container, and with which a container would reach 127.0.0.1 on the host.
+const TABLE = 'plumb-ports';
+const REDIRECT = 'redirect';
+const DSTNAT_PRIORITY = -100;
+const BEFORE_SRCNAT_PRIORITY = 99;
+const RAW_PRIORITY = -300;
+const IFNAMSIZ = 16;
+const LOOPBACK_INDEX = 1;
+const IPS_DST_NAT = 0x20; // <linux/netfilter/nf_conntrack_common.h>
+// nft's own type numbers, <nftables: include/datatype.h>; a concatenation shifts them by 6 bits.
+const TYPE_IPADDR = 7;
+const TYPE_IP6ADDR = 8;
+const TYPE_INET_PROTOCOL = 12;
+const TYPE_INET_SERVICE = 13;
+const TYPE_IFNAME = 41;
+
+/** A port of the host that leads to a container. */
+export interface PortMapping {
+  readonly hostPort: number;
+  /** IPPROTO_*: tcp 6, udp 17, sctp 132. */
+  readonly protocol: number;
+  /** The one address of the host that it is bound to; every address of the container's family if it is left out. */
+  readonly hostIp?: IpAddress;
+  /** Where it leads. */
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** A mapping without what it leads to: what it is found by. */
+export type MappedPort = Pick<PortMapping, 'hostPort' | 'protocol' | 'hostIp'> & { readonly family: 4 | 6 };
+
+/** How a container sees what comes by its ports. */
+export interface SourceNat {
+  /** From loopback and from the container itself: by the host's address. */
+  readonly snat: boolean;
+  /** From everywhere: by the host's address. */
+  readonly masqAll: boolean;
+}
+
+/** What is in the way of a mapping: whose it is. */
+export interface Conflict {
+  readonly mapping: PortMapping;
+  /** The name of the owner's host end; undefined for an element that says nothing. */
+  readonly owner: string | undefined;
+}
+
+/**
+ * Maps ports for the host end `hostName`, all or none. A port that is mapped already, to whatever place, is taken over if
+ * `mayTake` says so of its owner. The ruleset is installed if it is not there. `label` names the container, for `nft list`.
+ *
+ * @returns what is in the way; nothing has been mapped then
+ * @throws NetlinkError
+ */
+export function addPortMappings(
+  hostName: string,
+  label: string,
+  mappings: readonly PortMapping[],
+  nat: SourceNat,
+  mayTake: (owner: string | undefined) => boolean,
+): Conflict | undefined {
+  const comment = `${hostName} ${label}`;
+  const sources = sourceElements('NEW', hostName, nat);
+  const elements = mappings.map((mapping) => mapElement('ADD', mapping, comment));
+  return withNftables((conn) => {
+    try {
+      addOrInstall(
+        conn,
+        () => commit(conn, [...elements, ...sources]),
+        () => [...base(), ...elements, ...sources],
+      );
+      return undefined;
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    let conflict: Conflict | undefined;
+    commitUnchanged(conn, () => {
+      const found = mappings.map((mapping) => ({ mapping, there: find(conn, portOf(mapping)) }));
+      const other = found.find(({ there }) => there !== undefined && !mayTake(ownerOf(there)));
+      conflict = other === undefined ? undefined : { mapping: other.mapping, owner: ownerOf(other.there) };
+      if (conflict !== undefined) return [];
+      const stale = found.filter(({ there }) => there !== undefined);
+      return [...stale.map(({ mapping }) => portElement('DEL', portOf(mapping))), ...elements, ...sources];
+    });
+    return conflict;
+  });
+}
+
+/**
+ * Ends what is mapped for a host end: of `ports`, or, where they are not known, whatever is its own. What another has
+ * meanwhile stays. Returns the ports that were mapped. Throws {@link NetlinkError}.
+ */
+export function removePortMappings(
+  hostName: string,
+  ports: readonly MappedPort[] | undefined,
+  later?: Later,
+): MappedPort[] {
+  return inquire<MappedPort[]>(
+    [],
+    (conn) => {
+      let removed: MappedPort[] = [];
+      commitUnchanged(conn, () => {
+        const known =
+          ports ?? listMapped(conn).flatMap(({ port, owner }) => (owner === hostName ? [port] : []));
+        removed = known.filter((port) => ownerOf(find(conn, port)) === hostName);
+        const sources = sourceElements('GET', hostName, { snat: true, masqAll: true }).flatMap(
+          (request, i) =>
+            isThere(conn, request)
+              ? (sourceElements('DEL', hostName, { snat: true, masqAll: true })[i] ?? [])
+              : [],
+        );
+        return [...removed.map((port) => portElement('DEL', port)), ...sources];
+      });
+      return removed;
+    },
+    later,
+  );
+}
+
+/** Everything that is mapped on this host, and by the name of which host end. Throws {@link NetlinkError}. */
+export function listPortMappings(): { readonly port: MappedPort; readonly owner: string | undefined }[] {
+  return inquire([], listMapped);
+}
+
+/** Which of the mappings are not in force for the host end. Throws {@link NetlinkError}. */
+export function missingPortMappings(hostName: string, mappings: readonly PortMapping[]): PortMapping[] {
+  return inquire([...mappings], (conn) => {
+    if (mappings.length === 0) return [];
+    if (!hasRules(conn)) return [...mappings];
+    return mappings.filter((mapping) => {
+      const there = find(conn, portOf(mapping));
+      const wanted = mapData(mapping);
+      return ownerOf(there) !== hostName || !sameBytes(there?.data, wanted);
+    });
+  });
+}
+
+function portOf(mapping: PortMapping): MappedPort {
+  const { hostPort, protocol, hostIp, address } = mapping;
+  return { hostPort, protocol, family: address.family, ...(hostIp === undefined ? {} : { hostIp }) };
+}
+
+function mapName(port: MappedPort): string {
+  return `${port.hostIp === undefined ? 'any' : 'bound'}${port.family}`;
+}
+
+// Each field of a concatenation is padded to four bytes with zeros; others would be taken, and never match.
+function be16(value: number): Uint8Array {
+  return Uint8Array.of(value >> 8, value & 0xff, 0, 0);
+}
+
+function mapKey({ hostIp, protocol, hostPort }: MappedPort): Uint8Array {
+  const key = [Uint8Array.of(protocol, 0, 0, 0), be16(hostPort)];
+  return concat(hostIp === undefined ? key : [ipToBytes(hostIp), ...key]);
+}
+
+function mapData({ address, port }: PortMapping): Uint8Array {
+  return concat([ipToBytes(address), be16(port)]);
+}
+
+function portElement(verb: 'DEL' | 'GET', port: MappedPort): Request {
+  return setElement(verb, TABLE, mapName(port), { key: mapKey(port) }, `port ${describePort(port)}`);
+}
+
+function mapElement(verb: 'ADD', mapping: PortMapping, comment: string): Request {
+  const port = portOf(mapping);
+  const element = { key: mapKey(port), data: mapData(mapping), comment };
+  return setElement(verb, TABLE, mapName(port), element, `map port ${describePort(port)}`);
+}
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' };
+
+/** A mapped port in words: `8080/tcp`, `8080/udp on 192.0.2.1`. */
+export function describePort(port: Pick<MappedPort, 'hostPort' | 'protocol'>): string {
+  return `${port.hostPort}/${PROTOCOL_NAMES[port.protocol] ?? port.protocol}`;
+}
+
+function ifname(name: string): Uint8Array {
+  const padded = new Uint8Array(IFNAMSIZ);
+  padded.set(new TextEncoder().encode(name));
+  return padded;
+}
+
+function sourceElements(
+  verb: 'NEW' | 'DEL' | 'GET',
+  hostName: string,
+  { snat, masqAll }: SourceNat,
+): Request[] {
+  const name = ifname(hostName);
+  const what = `source addresses for ${hostName}`;
+  const element = (set: string, key: Uint8Array): Request => setElement(verb, TABLE, set, { key }, what);
+  return [
+    ...(snat ? [element('snat', name), element('self', concat([name, name]))] : []),
+    ...(masqAll ? [element('all', name)] : []),
+  ];
+}
+
+function find(conn: Connection, port: MappedPort): SetElement | undefined {
+  try {
+    return conn.request(portElement('GET', port)).flatMap(decodeElements)[0];
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return undefined;
+    throw error;
+  }
+}
+
+function isThere(conn: Connection, request: Request): boolean {
+  try {
+    return conn.request(request).length > 0;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return false;
+    throw error;
+  }
+}
+
+function ownerOf(element: SetElement | undefined): string | undefined {
+  return element?.comment?.split(' ', 1)[0];
+}
+
+function listMapped(conn: Connection): { port: MappedPort; owner: string | undefined }[] {
+  return ([4, 6] as const).flatMap((family) =>
+    [`any${family}`, `bound${family}`].flatMap((map) =>
+      dump(conn, map).map((element) => ({ port: decodePort(element.key, family), owner: ownerOf(element) })),
+    ),
+  );
+}
+
+function dump(conn: Connection, map: string): SetElement[] {
+  try {
+    return conn.dump(listElements(TABLE, map)).flatMap(decodeElements);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return [];
+    throw error;
+  }
+}
+
+function decodePort(key: Uint8Array, family: 4 | 6): MappedPort {
+  const addressLength = key.length - 8;
+  const [protocol = 0] = key.subarray(addressLength);
+  const [high = 0, low = 0] = key.subarray(addressLength + 4);
+  let value = 0n;
+  for (const byte of key.subarray(0, addressLength)) value = (value << 8n) | BigInt(byte);
+  return {
+    family,
+    protocol,
+    hostPort: (high << 8) | low,
+    ...(addressLength === 0 ? {} : { hostIp: { family, value } }),
+  };
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a?.length === b.length && b.every((byte, i) => a[i] === byte);
+}
+
+const RULES = { redirect: 4, prerouting: 1, output: 2, postrouting: 3, guard: 1 } as const;
+
+function hasRules(conn: Connection): boolean {
+  try {
+    return Object.entries(RULES).every(
+      ([chain, count]) => conn.dump(listRules(TABLE, chain)).map(decodeRule).length >= count,
+    );
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+function base(): Request[] {
+  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_REG32_02, NFT_REG32_05, NFT_CMP_EQ, NFT_CMP_NEQ } = abi;
+  const service = (TYPE_INET_PROTOCOL << 6) | TYPE_INET_SERVICE;
+  const map = (family: 4 | 6, bound: boolean, id: number): Request => {
+    const [type, length] = family === 4 ? [TYPE_IPADDR, 4] : [TYPE_IP6ADDR, 16];
+    return newSet({
+      table: TABLE,
+      name: `${bound ? 'bound' : 'any'}${family}`,
+      keyType: bound ? (type << 12) | service : service,
+      keyLength: bound ? length + 8 : 8,
+      data: { type: (type << 6) | TYPE_INET_SERVICE, length: length + 4 },
+      id,
+    });
+  };
+  const names = (name: string, count: 1 | 2, id: number): Request =>
+    newSet({
+      table: TABLE,
+      name,
+      keyType: count === 1 ? TYPE_IFNAME : (TYPE_IFNAME << 6) | TYPE_IFNAME,
+      keyLength: count * IFNAMSIZ,
+      hostOrder: true,
+      id,
+    });
+  const isFamily = (protocol: number): Expression[] => [
+    metaLoad(abi.NFT_META_NFPROTO, NFT_REG_1),
+    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(protocol)),
+  ];
+  const isDnat = [
+    connectionStatus(NFT_REG_1),
+    mask(NFT_REG_1, u32.encode(IPS_DST_NAT)),
+    compare(NFT_REG_1, NFT_CMP_NEQ, u32.encode(0)),
+  ];
+  const toHostItself = [
+    destinationType(NFT_REG_1),
+    compare(NFT_REG_1, NFT_CMP_EQ, u32.encode(RTN_LOCAL)),
+    verdict(abi.NFT_GOTO, REDIRECT),
+  ];
+  const inLoopback = (offset: number): Expression[] => [
+    ...isFamily(abi.NFPROTO_IPV4),
+    networkHeader(offset, 1, NFT_REG_1),
+    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(127)),
+  ];
+  const loopback6 = new Uint8Array(16);
+  loopback6[15] = 1;
+  const rule = (chain: string, ...expressions: Expression[]): Request => newRule(TABLE, chain, expressions);
+  return [
+    newTable(TABLE),
+    map(4, false, 1),
+    map(6, false, 2),
+    map(4, true, 3),
+    map(6, true, 4),
+    names('snat', 1, 5),
+    names('self', 2, 6),
+    names('all', 1, 7),
+    newChain(TABLE, REDIRECT),
+    rule(
+      REDIRECT,
+      ...isFamily(abi.NFPROTO_IPV4),
+      networkHeader(16, 4, NFT_REG_1),
+      metaLoad(abi.NFT_META_L4PROTO, NFT_REG32_01),
+      transportHeader(2, 2, NFT_REG32_02),
+      mapLookup('bound4', NFT_REG_1, NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV4, NFT_REG_1, NFT_REG32_01),
+    ),
+    rule(
+      REDIRECT,
+      ...isFamily(abi.NFPROTO_IPV4),
+      metaLoad(abi.NFT_META_L4PROTO, NFT_REG_1),
+      transportHeader(2, 2, NFT_REG32_01),
+      mapLookup('any4', NFT_REG_1, NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV4, NFT_REG_1, NFT_REG32_01),
+    ),
+    rule(
+      REDIRECT,
+      ...isFamily(abi.NFPROTO_IPV6),
+      networkHeader(24, 16, NFT_REG_1),
+      metaLoad(abi.NFT_META_L4PROTO, NFT_REG_2),
+      transportHeader(2, 2, NFT_REG32_05),
+      mapLookup('bound6', NFT_REG_1, NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV6, NFT_REG_1, NFT_REG_2),
+    ),
+    rule(
+      REDIRECT,
+      ...isFamily(abi.NFPROTO_IPV6),
+      metaLoad(abi.NFT_META_L4PROTO, NFT_REG_1),
+      transportHeader(2, 2, NFT_REG32_01),
+      mapLookup('any6', NFT_REG_1, NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV6, NFT_REG_1, NFT_REG_2),
+    ),
+    newBaseChain(TABLE, 'prerouting', 'nat', abi.NF_INET_PRE_ROUTING, DSTNAT_PRIORITY),
+    rule('prerouting', ...toHostItself),
+    newBaseChain(TABLE, 'output', 'nat', abi.NF_INET_LOCAL_OUT, DSTNAT_PRIORITY),
+    rule(
+      'output',
+      ...isFamily(abi.NFPROTO_IPV6),
+      networkHeader(24, 16, NFT_REG_1),
+      compare(NFT_REG_1, NFT_CMP_EQ, loopback6),
+      verdict(abi.NFT_RETURN),
+    ),
+    rule('output', ...toHostItself),
+    newBaseChain(TABLE, 'postrouting', 'nat', abi.NF_INET_POST_ROUTING, BEFORE_SRCNAT_PRIORITY),
+    rule(
+      'postrouting',
+      ...isDnat,
+      metaLoad(abi.NFT_META_OIFNAME, NFT_REG_1),
+      inSet('all', NFT_REG_1),
+      masquerade(),
+    ),
+    rule(
+      'postrouting',
+      ...isDnat,
+      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
+      metaLoad(abi.NFT_META_OIFNAME, NFT_REG_2),
+      inSet('self', NFT_REG_1),
+      masquerade(),
+    ),
+    rule(
+      'postrouting',
+      ...isDnat,
+      ...inLoopback(12),
+      metaLoad(abi.NFT_META_OIFNAME, NFT_REG_1),
+      inSet('snat', NFT_REG_1),
+      masquerade(),
+    ),
+    newBaseChain(TABLE, 'guard', 'filter', abi.NF_INET_PRE_ROUTING, RAW_PRIORITY),
+    rule(
+      'guard',
+      metaLoad(abi.NFT_META_IIF, NFT_REG_1),
+      compare(NFT_REG_1, NFT_CMP_NEQ, u32.encode(LOOPBACK_INDEX)),
+      ...inLoopback(16),
+      verdict(abi.NF_DROP),
+    ),
+  ];
+}

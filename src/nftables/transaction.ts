@@ -1,0 +1,97 @@
+import { isErrno } from '../errors.ts';
+import { NETLINK_NETFILTER } from '../netlink/abi/netlink.ts';
+import type { Connection, Request } from '../netlink/conn.ts';
+import { batchBoundary, decodeGeneration, getGeneration } from '../netlink/message/nft.ts';
+import { connect } from '../netlink/socket.ts';
+
+/** Takes a step that can wait until all else is done. */
+export type Later = (step: () => void) => void;
+
+const atOnce: Later = (step) => step();
+
+/**
+ * Runs `fn` with a connection to nf_tables. After deletions, to close it takes as long as the kernel needs to forget
+ * what was deleted, 8 to 16 ms: a caller who has other things to do gets that as a step for `later`.
+ */
+export function withNftables<T>(fn: (conn: Connection) => T, later: Later = atOnce): T {
+  const conn = connect({ protocol: NETLINK_NETFILTER });
+  try {
+    return fn(conn);
+  } finally {
+    later(() => conn.close());
+  }
+}
+
+/** Like {@link withNftables}; where the kernel has no nfnetlink at all, there is nothing, and that is `nothing`. */
+export function inquire<T>(nothing: T, fn: (conn: Connection) => T, later?: Later): T {
+  try {
+    return withNftables(fn, later);
+  } catch (error) {
+    if (isErrno(error, 'EPROTONOSUPPORT', 'EAFNOSUPPORT')) return nothing;
+    throw error;
+  }
+}
+
+/** Sends requests as one transaction: all of them take effect, or none. Throws {@link NetlinkError}. */
+export function commit(conn: Connection, requests: readonly Request[]): void {
+  conn.transaction(batchBoundary(false), requests, batchBoundary(true));
+}
+
+/** Like {@link commit}, but returns the error when the kernel says that something is missing, or there already. */
+export function tryCommit(
+  conn: Connection,
+  requests: readonly Request[],
+  refusal: 'ENOENT' | 'EEXIST',
+): Error | undefined {
+  try {
+    commit(conn, requests);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Error && isErrno(error, refusal)) return error;
+    throw error;
+  }
+}
+
+const ATTEMPTS = 10;
+
+/**
+ * Runs `add`, which adds elements; if what they belong to is not there, commits `install()`, which makes that and adds
+ * them too. Throws {@link NetlinkError}.
+ */
+export function addOrInstall(conn: Connection, add: () => void, install: () => readonly Request[]): void {
+  let inTheWay: Error | undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      add();
+      return;
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      // A table of our name that is somebody else's lacks the one and has the other.
+      if (attempt === ATTEMPTS) throw inTheWay ?? error;
+    }
+    // Of many first calls at once one makes the chains and their rules. The others find them there, unless somebody
+    // flushes the ruleset (a reload of nftables.service does) at that very moment.
+    inTheWay = tryCommit(conn, install(), 'EEXIST');
+    if (inTheWay === undefined) return;
+  }
+}
+
+const MOST_RACES = 1000;
+
+/**
+ * Commits what `plan` finds to be done, on condition that nobody has changed the ruleset since it looked; if somebody
+ * has, it looks again. Nothing to be done is success. Throws {@link NetlinkError}.
+ */
+export function commitUnchanged(conn: Connection, plan: () => readonly Request[]): void {
+  for (let race = 1; ; race++) {
+    const [answer = new Uint8Array(4)] = conn.request(getGeneration());
+    const requests = plan();
+    if (requests.length === 0) return;
+    try {
+      conn.transaction(batchBoundary(false, decodeGeneration(answer)), requests, batchBoundary(true));
+      return;
+    } catch (error) {
+      if (!isErrno(error, 'ERESTART') || race === MOST_RACES) throw error;
+    }
+  }
+}
