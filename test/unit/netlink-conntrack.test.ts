@@ -82,11 +82,8 @@ test('an entry of ICMP keeps what it has instead of ports', () => {
 
 test('a filter of protocol and port', () => {
   const filter = { family: 4, protocol: 17, destinationPort: 5353 } as const;
-  const body = hex(
-    `02 00 00 00
-    1c 00 01 80 18 00 02 80 05 00 01 00 11 00 00 00 06 00 03 00 14 e9 00 00
-    14 00 19 80 08 00 01 00 28 00 00 00 08 00 02 00 00 00 00 00`.replace('1c 00 01 80 18', '18 00 01 80 14'),
-  );
+  const body = hex(`02 00 00 00 18 00 01 80 14 00 02 80 05 00 01 00 11 00 00 00 06 00 03 00 14 e9 00 00
+    14 00 19 80 08 00 01 00 28 00 00 00 08 00 02 00 00 00 00 00`);
   expect(deleteMatching(filter)).toEqual({
     type: 0x102,
     name: 'IPCTNL_MSG_CT_DELETE',

@@ -1,5 +1,6 @@
 // <linux/netlink.h>
 export const NETLINK_ROUTE = 0;
+/** The protocol of nfnetlink, for `connect`: conntrack and nf_tables. */
 export const NETLINK_NETFILTER = 12;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
