@@ -16,6 +16,7 @@ import { connect } from '../src/netlink/socket.ts';
 import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
 import { FEATURES } from './features/all.ts';
 import type { End } from './features/feature.ts';
+import { mappingsOf, recordedPorts } from './features/ports.ts';
 import { enableForwarding } from './forwarding.ts';
 import type { Assignment, Ipam } from './ipam/ipam.ts';
 import { configuredRoute, gatewayRoutes, gatewaysOf, linkLocalAddress, type PodAddress } from './layout.ts';
@@ -82,6 +83,7 @@ function attach(
     });
     const { pods, routes, dns } = assignment;
     const addresses = pods.map(({ address }) => address);
+    const mappings = mappingsOf(config, pods);
     const record: AttachmentRecord = {
       version: 1,
       ...key,
@@ -89,6 +91,7 @@ function attach(
       ips: addresses.map(formatPrefix),
       ...(ipam.dataDir === undefined ? {} : { dataDir: ipam.dataDir }),
       ipMasq: config.ipMasq,
+      ...(mappings.length === 0 ? {} : { ports: recordedPorts(mappings) }),
     };
     let written = '';
     undo.register(() => records.takeBack(hostName, written));

@@ -1,5 +1,6 @@
 import type { Feature } from './feature.ts';
 import { masquerade } from './masquerade.ts';
+import { ports } from './ports.ts';
 
 /** Every feature, in the order of ADD. */
-export const FEATURES: readonly Feature[] = [masquerade];
+export const FEATURES: readonly Feature[] = [masquerade, ports];

@@ -18,7 +18,8 @@ export const masquerade: Feature = {
   },
   check: ({ config, hostEnd }) =>
     config.ipMasq && !hasMasquerade(hostEnd.name) ? [`masquerading of ${hostEnd.name} is missing`] : [],
-  remove({ hostName, later }) {
+  remove({ hostName, record, later }) {
+    if (record?.ipMasq === false) return;
     removeMasquerade(hostName, later);
   },
   survey() {

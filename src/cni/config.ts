@@ -6,6 +6,7 @@ import { CniError, ErrInvalidNetworkConfig } from './error.ts';
 import { isHostLocal, isStatic, validateConfig } from './generated/validate-config.js';
 import { refuseTypos } from './known-keys.ts';
 import { MAC_RULE, parseUnicastMac } from './mac.ts';
+import { checkedPortMappings, type PortRequest } from './port-mappings.ts';
 import { checkedRangeSets, type PlacedRange, type RangeInput } from './ranges.ts';
 import type { RawConfig, RawHostLocal, RawRange, RawStatic } from './raw.ts';
 import { decodeResult, type Result } from './result.ts';
@@ -67,6 +68,12 @@ export interface NetworkConfig {
   readonly ipam?: IpamConfig;
   /** Requested addresses, with or without prefix length: of runtimeConfig.ips, else of args.cni.ips. */
   readonly ips: readonly string[];
+  /** Ports of the host that are to lead to the container: of runtimeConfig.portMappings. */
+  readonly portMappings: readonly PortRequest[];
+  /** Whether the container sees the host's address where a mapped port is used by itself or from loopback. */
+  readonly snat: boolean;
+  /** Whether it sees the host's address whoever uses a mapped port. */
+  readonly masqAll: boolean;
   /** Absolute path of the folder for attachment records. */
   readonly runDir: string;
   readonly prevResult?: Result;
@@ -101,7 +108,8 @@ export function parseNetworkConfig(text: string, command: Command): NetworkConfi
 }
 
 const ATTACHMENT_KEYS = ['cni.dev/valid-attachments', 'cni.dev/attachments'] as const;
-const CAPABILITY_KEYS = ['ips', 'mac', 'ipRanges', 'dns'];
+const CAPABILITY_KEYS = ['ips', 'mac', 'ipRanges', 'dns', 'portMappings'];
+const PORT_KEYS = ['hostPort', 'containerPort', 'protocol', 'hostIP'];
 const NESTED_KEYS = ['servers', 'searches', 'options', 'subnet', 'rangeStart', 'rangeEnd', 'gateway'];
 
 /** Renames the keys of runtimeConfig, whose case differs between runtimes, to our spelling. */
@@ -109,7 +117,12 @@ function unifyCase(document: JsonObject, key: string): void {
   const given = document[key];
   if (!isObject(given)) return;
   const config = renamed(given, CAPABILITY_KEYS);
-  const { dns, ipRanges } = config;
+  const { dns, ipRanges, portMappings } = config;
+  if (Array.isArray(portMappings)) {
+    config['portMappings'] = portMappings.map((item: unknown) =>
+      isObject(item) ? renamed(item, PORT_KEYS) : item,
+    );
+  }
   if (isObject(dns)) config['dns'] = renamed(dns, NESTED_KEYS);
   if (Array.isArray(ipRanges)) {
     config['ipRanges'] = ipRanges.map((set: unknown) =>
@@ -177,6 +190,9 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
     type: raw.type,
     ipMasq: raw.ipMasq ?? false,
     ips,
+    portMappings: checkedPortMappings(raw.runtimeConfig?.portMappings),
+    snat: raw.snat ?? true,
+    masqAll: raw.masqAll ?? false,
     runDir: raw.runDir || DEFAULT_RUN_DIR,
     ...(mtu === undefined ? {} : { mtu }),
     ...(mac === undefined ? {} : { mac }),

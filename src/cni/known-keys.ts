@@ -4,7 +4,8 @@ import { meantKey } from './typo.ts';
 
 const TOP = [
   ...['cniVersion', 'name', 'type', 'mtu', 'ipMasq', 'mac', 'dns', 'ipam', 'runDir'],
-  ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend'],
+  ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend', 'snat', 'masqAll'],
+  ...['conditionsV4', 'conditionsV6', 'markMasqBit', 'externalSetMarkChain', 'backend'],
 ];
 const HOST_LOCAL = [
   ...['type', 'dataDir', 'subnet', 'rangeStart', 'rangeEnd', 'gateway', 'ranges', 'routes'],

@@ -1,3 +1,5 @@
+import type { RawPortMapping } from './port-mappings.ts';
+
 /**
  * What the JSON Schemas guarantee about a document once their generated validators have accepted it. JSON's
  * null stands for "absent" wherever the key is optional, as Go programs write it.
@@ -66,12 +68,15 @@ export interface RawConfig {
   mac?: Optional<string>;
   dns?: Optional<RawDns>;
   runDir?: Optional<string>;
+  snat?: Optional<boolean>;
+  masqAll?: Optional<boolean>;
   ipam?: Optional<RawIpam>;
   args?: Optional<{ cni?: Optional<{ ips?: Optional<string[]>; mac?: Optional<string> }> }>;
   runtimeConfig?: Optional<{
     ips?: Optional<string[]>;
     mac?: Optional<string>;
     ipRanges?: Optional<RawRange[][]>;
+    portMappings?: Optional<RawPortMapping[]>;
     dns?: Optional<{
       servers?: Optional<string[]>;
       searches?: Optional<string[]>;

@@ -33,7 +33,15 @@ import {
 } from '../netlink/message/nft-expression.ts';
 import { concat } from '../netlink/wire/buffer.ts';
 import { u32 } from '../netlink/wire/value.ts';
-import { addOrInstall, commit, commitUnchanged, inquire, type Later, withNftables } from './transaction.ts';
+import {
+  addOrInstall,
+  commit,
+  commitUnchanged,
+  generationOf,
+  inquire,
+  type Later,
+  withNftables,
+} from './transaction.ts';
 
 // The ruleset: a table for the host that is there once a container has had a port. A mapping is one element of a map,
 // whose comment says whose it is, by the name of the host end. Only what is addressed to the host itself is redirected.
@@ -162,6 +170,7 @@ export function removePortMappings(
     [],
     (conn) => {
       let removed: MappedPort[] = [];
+      if (generationOf(conn) === undefined) return removed;
       commitUnchanged(conn, () => {
         const known =
           ports ?? listMapped(conn).flatMap(({ port, owner }) => (owner === hostName ? [port] : []));
@@ -182,7 +191,7 @@ export function removePortMappings(
 
 /** Everything that is mapped on this host, and by the name of which host end. Throws {@link NetlinkError}. */
 export function listPortMappings(): { readonly port: MappedPort; readonly owner: string | undefined }[] {
-  return inquire([], listMapped);
+  return inquire([], (conn) => (generationOf(conn) === undefined ? [] : listMapped(conn)));
 }
 
 /** Which of the mappings are not in force for the host end. Throws {@link NetlinkError}. */
@@ -262,7 +271,7 @@ function find(conn: Connection, port: MappedPort): SetElement | undefined {
   try {
     return conn.request(portElement('GET', port)).flatMap(decodeElements)[0];
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return undefined;
+    if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
 }
@@ -271,7 +280,7 @@ function isThere(conn: Connection, request: Request): boolean {
   try {
     return conn.request(request).length > 0;
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return false;
+    if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }
@@ -292,7 +301,7 @@ function dump(conn: Connection, map: string): SetElement[] {
   try {
     return conn.dump(listElements(TABLE, map)).flatMap(decodeElements);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return [];
+    if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

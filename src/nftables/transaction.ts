@@ -76,6 +76,17 @@ export function addOrInstall(conn: Connection, add: () => void, install: () => r
   }
 }
 
+/** The generation of the ruleset; undefined in a kernel that has nfnetlink but no nf_tables. Throws {@link NetlinkError}. */
+export function generationOf(conn: Connection): number | undefined {
+  try {
+    const [answer = new Uint8Array(4)] = conn.request(getGeneration());
+    return decodeGeneration(answer);
+  } catch (error) {
+    if (isErrno(error, 'EINVAL', 'EOPNOTSUPP')) return undefined;
+    throw error;
+  }
+}
+
 const MOST_RACES = 1000;
 
 /**
@@ -84,11 +95,11 @@ const MOST_RACES = 1000;
  */
 export function commitUnchanged(conn: Connection, plan: () => readonly Request[]): void {
   for (let race = 1; ; race++) {
-    const [answer = new Uint8Array(4)] = conn.request(getGeneration());
+    const since = generationOf(conn);
     const requests = plan();
     if (requests.length === 0) return;
     try {
-      conn.transaction(batchBoundary(false, decodeGeneration(answer)), requests, batchBoundary(true));
+      conn.transaction(batchBoundary(false, since), requests, batchBoundary(true));
       return;
     } catch (error) {
       if (!isErrno(error, 'ERESTART') || race === MOST_RACES) throw error;

@@ -24,6 +24,18 @@ export interface AttachmentRecord {
   readonly dataDir?: string;
   /** Whether the host end is masqueraded. */
   readonly ipMasq: boolean;
+  /** The ports of the host that lead to the container, if there are any. */
+  readonly ports?: readonly RecordedPort[];
+}
+
+/** A port of the host that leads to a container. */
+export interface RecordedPort {
+  readonly family: 4 | 6;
+  /** IPPROTO_*. */
+  readonly protocol: number;
+  readonly hostPort: number;
+  /** The one address of the host that it is bound to. */
+  readonly hostIp?: string;
 }
 
 /** Opens the records of a network below `runDir`; nothing is read or made before they are used. */

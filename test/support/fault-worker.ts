@@ -21,6 +21,12 @@ const config = {
   name: 'net',
   type: 'plumb',
   ipMasq: true,
+  runtimeConfig: {
+    portMappings: [
+      { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+      { hostPort: 5353, containerPort: 53, protocol: 'udp' },
+    ],
+  },
   ipam: {
     type: 'host-local',
     dataDir: DATA,
@@ -47,7 +53,12 @@ function call(verb: string, containerId = 'c1', wrapper: readonly string[] = [])
       CNI_IFNAME: 'eth0',
       CNI_PATH: '/usr/lib/cni',
     },
-    input: JSON.stringify({ ...config, ...(verb === 'GC' ? { 'cni.dev/valid-attachments': VALID } : {}) }),
+    input: JSON.stringify({
+      ...config,
+      ...(verb === 'GC' ? { 'cni.dev/valid-attachments': VALID } : {}),
+      // A port is one container's.
+      ...(containerId === 'c1' ? {} : { runtimeConfig: {} }),
+    }),
   });
 }
 
