@@ -28,6 +28,9 @@ test('a plain configuration', () => {
     ipMasq: false,
     ips: [],
     runDir: '/run/plumb',
+    portMappings: [],
+    snat: true,
+    masqAll: false,
     ipam: {
       type: 'host-local',
       dataDir: '/d',
@@ -593,6 +596,9 @@ describe('DEL', () => {
       ipMasq: false,
       ips: [],
       runDir: '/run/plumb',
+      portMappings: [],
+      snat: true,
+      masqAll: false,
       ipam: {
         type: 'host-local',
         dataDir: '/d',
