@@ -16,6 +16,7 @@ import { connect } from '../src/netlink/socket.ts';
 import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
 import { FEATURES } from './features/all.ts';
 import type { End } from './features/feature.ts';
+import { recordedGuard } from './features/guard.ts';
 import { mappingsOf, recordedPorts } from './features/ports.ts';
 import { enableForwarding } from './forwarding.ts';
 import type { Assignment, Ipam } from './ipam/ipam.ts';
@@ -84,6 +85,9 @@ function attach(
     const { pods, routes, dns } = assignment;
     const addresses = pods.map(({ address }) => address);
     const mappings = mappingsOf(config, pods);
+    const macs = macAddresses(key);
+    const mac = config.mac ?? (args.mac === undefined || args.mac === '' ? macs.container : args.mac);
+    const guard = recordedGuard(config, mac);
     const record: AttachmentRecord = {
       version: 1,
       ...key,
@@ -92,13 +96,12 @@ function attach(
       ...(ipam.dataDir === undefined ? {} : { dataDir: ipam.dataDir }),
       ipMasq: config.ipMasq,
       ...(mappings.length === 0 ? {} : { ports: recordedPorts(mappings) }),
+      ...(guard === undefined ? {} : { guard }),
     };
     let written = '';
     undo.register(() => records.takeBack(hostName, written));
     written = records.write(hostName, record);
-    const macs = macAddresses(key);
     const mtu = config.mtu === undefined || config.mtu === 0 ? DEFAULT_MTU : config.mtu;
-    const mac = config.mac ?? (args.mac === undefined || args.mac === '' ? macs.container : args.mac);
     let created = true;
     let ends: { readonly index: number; readonly peerIndex: number };
     undo.register(() => created && deleteHostEnd(key));

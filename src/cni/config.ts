@@ -74,6 +74,10 @@ export interface NetworkConfig {
   readonly snat: boolean;
   /** Whether it sees the host's address whoever uses a mapped port. */
   readonly masqAll: boolean;
+  /** Whether the container can send only from its own addresses and MAC. */
+  readonly antiSpoofing: boolean;
+  /** Which containers can reach it: all, those of its own network, none. */
+  readonly ingressPolicy: 'open' | 'same-bridge' | 'isolated';
   /** Absolute path of the folder for attachment records. */
   readonly runDir: string;
   readonly prevResult?: Result;
@@ -193,6 +197,8 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
     portMappings: checkedPortMappings(raw.runtimeConfig?.portMappings),
     snat: raw.snat ?? true,
     masqAll: raw.masqAll ?? false,
+    antiSpoofing: raw.antiSpoofing ?? false,
+    ingressPolicy: raw.ingressPolicy || 'open',
     runDir: raw.runDir || DEFAULT_RUN_DIR,
     ...(mtu === undefined ? {} : { mtu }),
     ...(mac === undefined ? {} : { mac }),

@@ -5,6 +5,7 @@ import { meantKey } from './typo.ts';
 const TOP = [
   ...['cniVersion', 'name', 'type', 'mtu', 'ipMasq', 'mac', 'dns', 'ipam', 'runDir'],
   ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend', 'snat', 'masqAll'],
+  ...['antiSpoofing', 'ingressPolicy'],
   ...['conditionsV4', 'conditionsV6', 'markMasqBit', 'externalSetMarkChain', 'backend'],
 ];
 const HOST_LOCAL = [

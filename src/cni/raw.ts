@@ -70,6 +70,8 @@ export interface RawConfig {
   runDir?: Optional<string>;
   snat?: Optional<boolean>;
   masqAll?: Optional<boolean>;
+  antiSpoofing?: Optional<boolean>;
+  ingressPolicy?: Optional<'' | 'open' | 'same-bridge' | 'isolated'>;
   ipam?: Optional<RawIpam>;
   args?: Optional<{ cni?: Optional<{ ips?: Optional<string[]>; mac?: Optional<string> }> }>;
   runtimeConfig?: Optional<{

@@ -1,5 +1,5 @@
 import { isErrno } from '../errors.ts';
-import { type IpPrefix, ipToBytes, lastOf, networkOf } from '../ip/address.ts';
+import type { IpPrefix } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
 import {
@@ -21,8 +21,9 @@ import {
   metaLoad,
   networkHeader,
 } from '../netlink/message/nft-expression.ts';
-import { concat } from '../netlink/wire/buffer.ts';
-import { addOrInstall, commit, inquire, tryCommit, withNftables } from './transaction.ts';
+import { decodeInterfaceName, IFNAMSIZ, interfaceName, TYPE_IFNAME } from './names.ts';
+import { addPair, newPairSets } from './subnet-pairs.ts';
+import { addOrInstall, generationOf, inquire, tryCommit, withNftables } from './transaction.ts';
 
 // The ruleset: one table for the host, in which a container is one element of a set. The rules look at the
 // interface that a packet came in by, so that an element is found again by the attachment alone, whatever became of
@@ -40,16 +41,8 @@ import { addOrInstall, commit, inquire, tryCommit, withNftables } from './transa
 const TABLE = 'plumb';
 const CHAIN = 'postrouting';
 const MASQ = 'masq';
+const LOCAL = 'local';
 const SRCNAT_PRIORITY = 100;
-// nft's own type numbers, <nftables: include/datatype.h>; a concatenation shifts them by 6 bits.
-const TYPE_IPADDR = 7;
-const TYPE_IP6ADDR = 8;
-const TYPE_IFNAME = 41;
-const IFNAMSIZ = 16;
-
-function localSet(family: 4 | 6): string {
-  return `local${family}`;
-}
 
 function base(): Request[] {
   const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_EQ, NFT_CMP_NEQ } = abi;
@@ -61,22 +54,7 @@ function base(): Request[] {
   return [
     newTable(TABLE),
     newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true, id: 1 }),
-    newSet({
-      table: TABLE,
-      name: localSet(4),
-      keyType: (TYPE_IPADDR << 6) | TYPE_IPADDR,
-      keyLength: 8,
-      fields: [4, 4],
-      id: 2,
-    }),
-    newSet({
-      table: TABLE,
-      name: localSet(6),
-      keyType: (TYPE_IP6ADDR << 6) | TYPE_IP6ADDR,
-      keyLength: 32,
-      fields: [16, 16],
-      id: 3,
-    }),
+    ...newPairSets(TABLE, LOCAL, 2),
     newBaseChain(TABLE, CHAIN, 'nat', abi.NF_INET_POST_ROUTING, SRCNAT_PRIORITY),
     newRule(TABLE, CHAIN, [
       ...family(abi.NFPROTO_IPV4),
@@ -86,7 +64,7 @@ function base(): Request[] {
       ...fromPod,
       networkHeader(12, 4, NFT_REG_1),
       networkHeader(16, 4, NFT_REG32_01),
-      inSet(localSet(4), NFT_REG_1, true),
+      inSet(`${LOCAL}4`, NFT_REG_1, true),
       masquerade(),
     ]),
     newRule(TABLE, CHAIN, [
@@ -96,29 +74,15 @@ function base(): Request[] {
       ...fromPod,
       networkHeader(8, 16, NFT_REG_1),
       networkHeader(24, 16, NFT_REG_2),
-      inSet(localSet(6), NFT_REG_1, true),
+      inSet(`${LOCAL}6`, NFT_REG_1, true),
       masquerade(),
     ]),
   ];
 }
 
 function podElement(verb: 'NEW' | 'DEL' | 'GET', hostName: string): Request {
-  const key = new Uint8Array(IFNAMSIZ);
-  key.set(new TextEncoder().encode(hostName));
+  const key = interfaceName(hostName);
   return setElement(verb, TABLE, MASQ, { key }, `masquerade of ${hostName} (table inet ${TABLE})`);
-}
-
-function localElement(subnet: IpPrefix): Request {
-  const first = ipToBytes(networkOf(subnet));
-  const last = ipToBytes(lastOf(subnet));
-  const set = localSet(subnet.address.family);
-  return setElement(
-    'NEW',
-    TABLE,
-    set,
-    { key: concat([first, first]), keyEnd: concat([last, last]) },
-    `no masquerade within the network (table inet ${TABLE}, set ${set})`,
-  );
 }
 
 /**
@@ -128,15 +92,8 @@ function localElement(subnet: IpPrefix): Request {
 export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): void {
   withNftables((conn) => {
     const pod = podElement('NEW', hostName);
-    const local = subnets.map(localElement);
-    const all = [...local, pod];
-    const addElements = (): void => {
-      if (tryCommit(conn, all, 'EEXIST') === undefined) return;
-      // A subnet that lies within one that is there is covered by it; of the others nothing has been added yet.
-      for (const element of local) tryCommit(conn, [element], 'EEXIST');
-      commit(conn, [pod]);
-    };
-    addOrInstall(conn, addElements, () => [...base(), ...all]);
+    const local = subnets.map((subnet) => addPair(TABLE, LOCAL, subnet));
+    addOrInstall(conn, base, local, [pod]);
   });
 }
 
@@ -169,10 +126,9 @@ function hasRules(conn: Connection): boolean {
 
 function has(conn: Connection, hostName: string): boolean {
   try {
-    return conn.request(podElement('GET', hostName)).length > 0;
+    return generationOf(conn) !== undefined && conn.request(podElement('GET', hostName)).length > 0;
   } catch (error) {
-    // No such element, or a kernel without nf_tables.
-    if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) return false;
+    if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }
@@ -182,7 +138,7 @@ export function listMasquerades(): string[] {
   return inquire<string[]>([], (conn) => {
     try {
       const keys = conn.dump(listElements(TABLE, MASQ)).flatMap(decodeElements);
-      return keys.map(({ key }) => new TextDecoder().decode(key.subarray(0, key.indexOf(0))));
+      return keys.map(({ key }) => decodeInterfaceName(key));
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return [];
       throw error;

@@ -34,8 +34,17 @@ import {
 import { concat } from '../netlink/wire/buffer.ts';
 import { u32 } from '../netlink/wire/value.ts';
 import {
+  concatenated,
+  IFNAMSIZ,
+  interfaceName,
+  TYPE_IFNAME,
+  TYPE_INET_PROTOCOL,
+  TYPE_INET_SERVICE,
+  TYPE_IP6ADDR,
+  TYPE_IPADDR,
+} from './names.ts';
+import {
   addOrInstall,
-  commit,
   commitUnchanged,
   generationOf,
   inquire,
@@ -76,15 +85,8 @@ const REDIRECT = 'redirect';
 const DSTNAT_PRIORITY = -100;
 const BEFORE_SRCNAT_PRIORITY = 99;
 const RAW_PRIORITY = -300;
-const IFNAMSIZ = 16;
 const LOOPBACK_INDEX = 1;
 const IPS_DST_NAT = 0x20; // <linux/netfilter/nf_conntrack_common.h>
-// nft's own type numbers, <nftables: include/datatype.h>; a concatenation shifts them by 6 bits.
-const TYPE_IPADDR = 7;
-const TYPE_IP6ADDR = 8;
-const TYPE_INET_PROTOCOL = 12;
-const TYPE_INET_SERVICE = 13;
-const TYPE_IFNAME = 41;
 
 /** A port of the host that leads to a container. */
 export interface PortMapping {
@@ -135,11 +137,7 @@ export function addPortMappings(
   const elements = mappings.map((mapping) => mapElement('ADD', mapping, comment));
   return withNftables((conn) => {
     try {
-      addOrInstall(
-        conn,
-        () => commit(conn, [...elements, ...sources]),
-        () => [...base(), ...elements, ...sources],
-      );
+      addOrInstall(conn, base, [], [...elements, ...sources]);
       return undefined;
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
@@ -247,18 +245,12 @@ export function describePort(port: Pick<MappedPort, 'hostPort' | 'protocol'>): s
   return `${port.hostPort}/${PROTOCOL_NAMES[port.protocol] ?? port.protocol}`;
 }
 
-function ifname(name: string): Uint8Array {
-  const padded = new Uint8Array(IFNAMSIZ);
-  padded.set(new TextEncoder().encode(name));
-  return padded;
-}
-
 function sourceElements(
   verb: 'NEW' | 'DEL' | 'GET',
   hostName: string,
   { snat, masqAll }: SourceNat,
 ): Request[] {
-  const name = ifname(hostName);
+  const name = interfaceName(hostName);
   const what = `source addresses for ${hostName}`;
   const element = (set: string, key: Uint8Array): Request => setElement(verb, TABLE, set, { key }, what);
   return [
@@ -339,15 +331,16 @@ function hasRules(conn: Connection): boolean {
 
 function base(): Request[] {
   const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_REG32_02, NFT_REG32_05, NFT_CMP_EQ, NFT_CMP_NEQ } = abi;
-  const service = (TYPE_INET_PROTOCOL << 6) | TYPE_INET_SERVICE;
   const map = (family: 4 | 6, bound: boolean, id: number): Request => {
     const [type, length] = family === 4 ? [TYPE_IPADDR, 4] : [TYPE_IP6ADDR, 16];
     return newSet({
       table: TABLE,
       name: `${bound ? 'bound' : 'any'}${family}`,
-      keyType: bound ? (type << 12) | service : service,
+      keyType: bound
+        ? concatenated(type, TYPE_INET_PROTOCOL, TYPE_INET_SERVICE)
+        : concatenated(TYPE_INET_PROTOCOL, TYPE_INET_SERVICE),
       keyLength: bound ? length + 8 : 8,
-      data: { type: (type << 6) | TYPE_INET_SERVICE, length: length + 4 },
+      data: { type: concatenated(type, TYPE_INET_SERVICE), length: length + 4 },
       id,
     });
   };
@@ -355,7 +348,7 @@ function base(): Request[] {
     newSet({
       table: TABLE,
       name,
-      keyType: count === 1 ? TYPE_IFNAME : (TYPE_IFNAME << 6) | TYPE_IFNAME,
+      keyType: count === 1 ? TYPE_IFNAME : concatenated(TYPE_IFNAME, TYPE_IFNAME),
       keyLength: count * IFNAMSIZ,
       hostOrder: true,
       id,

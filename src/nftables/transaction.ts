@@ -55,10 +55,27 @@ export function tryCommit(
 const ATTEMPTS = 10;
 
 /**
- * Runs `add`, which adds elements; if what they belong to is not there, commits `install()`, which makes that and adds
- * them too. Throws {@link NetlinkError}.
+ * Adds elements, as one transaction where that is possible: `shared` ones that others may have added before, or that may
+ * be covered by what is there (EEXIST), and `own` ones. If what they belong to is not there, `base()` makes it.
+ * Throws {@link NetlinkError}.
  */
-export function addOrInstall(conn: Connection, add: () => void, install: () => readonly Request[]): void {
+export function addOrInstall(
+  conn: Connection,
+  base: () => readonly Request[],
+  shared: readonly Request[],
+  own: readonly Request[],
+): void {
+  const all = [...shared, ...own];
+  const add = (): void => {
+    if (shared.length === 0) {
+      commit(conn, own);
+      return;
+    }
+    if (tryCommit(conn, all, 'EEXIST') === undefined) return;
+    // Of those that are not covered nothing has been added yet.
+    for (const one of shared) tryCommit(conn, [one], 'EEXIST');
+    commit(conn, own);
+  };
   let inTheWay: Error | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -71,7 +88,7 @@ export function addOrInstall(conn: Connection, add: () => void, install: () => r
     }
     // Of many first calls at once one makes the chains and their rules. The others find them there, unless somebody
     // flushes the ruleset (a reload of nftables.service does) at that very moment.
-    inTheWay = tryCommit(conn, install(), 'EEXIST');
+    inTheWay = tryCommit(conn, [...base(), ...all], 'EEXIST');
     if (inTheWay === undefined) return;
   }
 }

@@ -26,6 +26,15 @@ export interface AttachmentRecord {
   readonly ipMasq: boolean;
   /** The ports of the host that lead to the container, if there are any. */
   readonly ports?: readonly RecordedPort[];
+  /** What the container's traffic is held to, if it is held to anything. */
+  readonly guard?: RecordedGuard;
+}
+
+/** What a container's traffic is held to. */
+export interface RecordedGuard {
+  /** The MAC that it may send from (`antiSpoofing`). */
+  readonly mac?: string;
+  readonly ingressPolicy?: 'same-bridge' | 'isolated';
 }
 
 /** A port of the host that leads to a container. */

@@ -21,6 +21,8 @@ const config = {
   name: 'net',
   type: 'plumb',
   ipMasq: true,
+  antiSpoofing: true,
+  ingressPolicy: 'same-bridge',
   runtimeConfig: {
     portMappings: [
       { hostPort: 8080, containerPort: 80, protocol: 'tcp' },

@@ -31,6 +31,8 @@ test('a plain configuration', () => {
     portMappings: [],
     snat: true,
     masqAll: false,
+    antiSpoofing: false,
+    ingressPolicy: 'open',
     ipam: {
       type: 'host-local',
       dataDir: '/d',
@@ -599,6 +601,8 @@ describe('DEL', () => {
       portMappings: [],
       snat: true,
       masqAll: false,
+      antiSpoofing: false,
+      ingressPolicy: 'open',
       ipam: {
         type: 'host-local',
         dataDir: '/d',

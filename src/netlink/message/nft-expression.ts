@@ -78,6 +78,12 @@ export function networkHeader(offset: number, length: number, dreg: number): Exp
   return { name: 'payload', data: payload.encode({ dreg, base, offset, length }) };
 }
 
+/** Loads bytes of the link-layer header into a register: in Ethernet the destination, the source, the protocol. */
+export function linkHeader(offset: number, length: number, dreg: number): Expression {
+  const base = abi.NFT_PAYLOAD_LL_HEADER;
+  return { name: 'payload', data: payload.encode({ dreg, base, offset, length }) };
+}
+
 /** Loads bytes of the transport header into a register. */
 export function transportHeader(offset: number, length: number, dreg: number): Expression {
   const base = abi.NFT_PAYLOAD_TRANSPORT_HEADER;

@@ -1,0 +1,294 @@
+import { isErrno } from '../errors.ts';
+import { type IpAddress, type IpPrefix, ipToBytes } from '../ip/address.ts';
+import * as abi from '../netlink/abi/nf_tables.ts';
+import type { Connection, Request } from '../netlink/conn.ts';
+import {
+  decodeElements,
+  decodeRule,
+  listElements,
+  listRules,
+  newBaseChain,
+  newChain,
+  newRule,
+  newSet,
+  newTable,
+  type SetElement,
+  type SetSpec,
+  setElement,
+} from '../netlink/message/nft.ts';
+import {
+  compare,
+  type Expression,
+  inSet,
+  linkHeader,
+  mask,
+  metaLoad,
+  networkHeader,
+  verdict,
+} from '../netlink/message/nft-expression.ts';
+import { concat } from '../netlink/wire/buffer.ts';
+import { mac as macCodec } from '../netlink/wire/value.ts';
+import {
+  concatenated,
+  decodeInterfaceName,
+  IFNAMSIZ,
+  interfaceName,
+  TYPE_ETHERADDR,
+  TYPE_IFNAME,
+  TYPE_IP6ADDR,
+  TYPE_IPADDR,
+} from './names.ts';
+import { addPair, findPair, newPairSets } from './subnet-pairs.ts';
+import {
+  addOrInstall,
+  commitUnchanged,
+  generationOf,
+  inquire,
+  type Later,
+  tryCommit,
+  withNftables,
+} from './transaction.ts';
+
+// What a container may send, and what may be sent to it by others. The table is there once a container asks for it.
+//
+//   table inet plumb-guard {
+//     set guarded { type ifname; }                    # host ends whose containers may send from their own addresses only:
+//     set mac { type ifname . ether_addr; }
+//     set ip4 { type ifname . ipv4_addr; }
+//     set ip6 { type ifname . ipv6_addr; }
+//     chain prerouting { type filter hook prerouting priority raw + 10; iifname @guarded goto source }
+//     chain source {
+//       iifname . ether saddr != @mac drop
+//       iifname . ip saddr @ip4 return
+//       iifname . ip6 saddr @ip6 return
+//       ip6 saddr fe80::/10 return
+//       ip6 saddr :: return                           # duplicate address detection
+//       drop
+//     }
+//     set apart { type ifname; }                      # host ends of networks that keep to themselves
+//     set isolated { type ifname; }                   # ... and whose containers keep to themselves, too
+//     set nets4 { type ipv4_addr . ipv4_addr; flags interval; }    # subnet . subnet: one element per network
+//     set nets6 { type ipv6_addr . ipv6_addr; flags interval; }
+//     chain forward { type filter hook forward priority filter - 1; iifname @apart oifname @apart goto among }
+//     chain among {
+//       oifname @isolated drop
+//       ip saddr . ip daddr @nets4 return
+//       ip6 saddr . ip6 daddr @nets6 return
+//       drop
+//     }
+//   }
+const TABLE = 'plumb-guard';
+const SOURCE = 'source';
+const AFTER_RAW_PRIORITY = -290;
+const BEFORE_FILTER_PRIORITY = -1;
+const ARPHRD_ETHER = 1;
+const AMONG = 'among';
+const NETS = 'nets';
+const RULES = { prerouting: 1, source: 6, forward: 1, among: 4 } as const;
+
+/** What an attachment's traffic is held to. */
+export interface Guard {
+  /** The addresses that the container may send from, and its MAC; absent where it may send from any. */
+  readonly source?: { readonly mac: string; readonly addresses: readonly IpAddress[] };
+  /**
+   * The subnets that the container may be reached from by other containers that are held apart; absent where all may
+   * reach it. `isolated`: not even those may.
+   */
+  readonly apart?: { readonly subnets: readonly IpPrefix[]; readonly isolated: boolean };
+}
+
+/** Puts a guard in force for the host end `hostName`. The ruleset is installed if it is not there. Throws {@link NetlinkError}. */
+export function addGuard(hostName: string, guard: Guard): void {
+  const elements = requests('NEW', hostName, guard);
+  if (elements.length === 0) return;
+  const pairs = (guard.apart?.subnets ?? []).map((subnet) => addPair(TABLE, NETS, subnet));
+  withNftables((conn) => addOrInstall(conn, base, pairs, elements));
+}
+
+/**
+ * Ends the guard of a host end: the `known` one, or, where that is not known or not whole, whatever there is; absence is
+ * success. Throws {@link NetlinkError}.
+ */
+export function removeGuard(hostName: string, known: Guard | undefined, later?: Later): void {
+  inquire(
+    undefined,
+    (conn) => {
+      if (generationOf(conn) === undefined) return;
+      const elements = known === undefined ? [] : requests('DEL', hostName, known);
+      if (elements.length > 0 && tryCommit(conn, elements, 'ENOENT') === undefined) return;
+      commitUnchanged(conn, () =>
+        SETS.flatMap(({ name }) =>
+          dump(conn, name)
+            .filter(({ key }) => ownerOf(key) === hostName)
+            .map((element) => request('DEL', name, element, hostName)),
+        ),
+      );
+    },
+    later,
+  );
+}
+
+/** The host ends that there is a guard for. Throws {@link NetlinkError}. */
+export function listGuarded(): string[] {
+  return inquire<string[]>([], (conn) => {
+    if (generationOf(conn) === undefined) return [];
+    const names = SETS.flatMap(({ name }) => dump(conn, name).map(({ key }) => ownerOf(key)));
+    return [...new Set(names)];
+  });
+}
+
+/** Whether a guard is in force as a whole. Throws {@link NetlinkError}. */
+export function hasGuard(hostName: string, guard: Guard): boolean {
+  const pairs = (guard.apart?.subnets ?? []).map(({ address }) => findPair(TABLE, NETS, address));
+  const wanted = [...requests('GET', hostName, guard), ...pairs];
+  if (wanted.length === 0) return true;
+  return inquire(false, (conn) => {
+    try {
+      return (
+        Object.entries(RULES).every(([chain, count]) => rules(conn, chain) >= count) &&
+        wanted.every((one) => conn.request(one).length > 0)
+      );
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return false;
+      throw error;
+    }
+  });
+}
+
+function rules(conn: Connection, chain: string): number {
+  return conn.dump(listRules(TABLE, chain)).map(decodeRule).length;
+}
+
+function dump(conn: Connection, set: string): SetElement[] {
+  try {
+    return conn.dump(listElements(TABLE, set)).flatMap(decodeElements);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+function ownerOf(key: Uint8Array): string {
+  return decodeInterfaceName(key.subarray(0, IFNAMSIZ));
+}
+
+function request(verb: 'NEW' | 'DEL' | 'GET', set: string, element: SetElement, hostName: string): Request {
+  return setElement(verb, TABLE, set, element, `guard of ${hostName} (table inet ${TABLE}, set ${set})`);
+}
+
+function requests(verb: 'NEW' | 'DEL' | 'GET', hostName: string, { source, apart }: Guard): Request[] {
+  const name = interfaceName(hostName);
+  const all: [set: string, element: SetElement][] = [];
+  if (source !== undefined) {
+    all.push(['guarded', { key: name }]);
+    all.push(['mac', { key: concat([name, macCodec.encode(source.mac), new Uint8Array(2)]) }]);
+    for (const address of source.addresses) {
+      all.push([`ip${address.family}`, { key: concat([name, ipToBytes(address)]) }]);
+    }
+  }
+  if (apart !== undefined) {
+    all.push(['apart', { key: name }]);
+    if (apart.isolated) all.push(['isolated', { key: name }]);
+  }
+  return all.map(([set, element]) => request(verb, set, element, hostName));
+}
+
+/** The sets that name host ends, which are the first field of their keys. */
+const SETS: readonly Omit<SetSpec, 'table' | 'id'>[] = [
+  { name: 'guarded', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
+  { name: 'mac', keyType: concatenated(TYPE_IFNAME, TYPE_ETHERADDR), keyLength: IFNAMSIZ + 8 },
+  { name: 'ip4', keyType: concatenated(TYPE_IFNAME, TYPE_IPADDR), keyLength: IFNAMSIZ + 4 },
+  { name: 'ip6', keyType: concatenated(TYPE_IFNAME, TYPE_IP6ADDR), keyLength: IFNAMSIZ + 16 },
+  { name: 'apart', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
+  { name: 'isolated', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
+];
+
+function base(): Request[] {
+  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_EQ } = abi;
+  const rule = (chain: string, ...expressions: Expression[]): Request => newRule(TABLE, chain, expressions);
+  const isFamily = (protocol: number): Expression[] => [
+    metaLoad(abi.NFT_META_NFPROTO, NFT_REG_1),
+    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(protocol)),
+  ];
+  const from6 = (bits: number, address: Uint8Array): Expression[] => {
+    const masked = Uint8Array.from(
+      address,
+      (_, i) => (0xff00 >> Math.min(8, Math.max(0, bits - 8 * i))) & 0xff,
+    );
+    return [
+      ...isFamily(abi.NFPROTO_IPV6),
+      networkHeader(8, 16, NFT_REG_1),
+      mask(NFT_REG_1, masked),
+      compare(NFT_REG_1, NFT_CMP_EQ, address),
+      verdict(abi.NFT_RETURN),
+    ];
+  };
+  const linkLocal = new Uint8Array(16);
+  linkLocal.set([0xfe, 0x80]);
+  const inside = (set: string, key: number): Expression[] => [
+    metaLoad(key, NFT_REG_1),
+    inSet(set, NFT_REG_1),
+  ];
+  return [
+    newTable(TABLE),
+    ...SETS.map((spec, i) => newSet({ table: TABLE, id: i + 1, ...spec })),
+    ...newPairSets(TABLE, NETS, SETS.length + 1),
+    newChain(TABLE, SOURCE),
+    newChain(TABLE, AMONG),
+    rule(
+      SOURCE,
+      metaLoad(abi.NFT_META_IIFTYPE, NFT_REG_1),
+      compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(ARPHRD_ETHER, 0)),
+      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
+      linkHeader(6, 6, NFT_REG_2),
+      inSet('mac', NFT_REG_1, true),
+      verdict(abi.NF_DROP),
+    ),
+    rule(
+      SOURCE,
+      ...isFamily(abi.NFPROTO_IPV4),
+      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
+      networkHeader(12, 4, NFT_REG_2),
+      inSet('ip4', NFT_REG_1),
+      verdict(abi.NFT_RETURN),
+    ),
+    rule(
+      SOURCE,
+      ...isFamily(abi.NFPROTO_IPV6),
+      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
+      networkHeader(8, 16, NFT_REG_2),
+      inSet('ip6', NFT_REG_1),
+      verdict(abi.NFT_RETURN),
+    ),
+    rule(SOURCE, ...from6(10, linkLocal)),
+    rule(SOURCE, ...from6(128, new Uint8Array(16))),
+    rule(SOURCE, verdict(abi.NF_DROP)),
+    newBaseChain(TABLE, 'prerouting', 'filter', abi.NF_INET_PRE_ROUTING, AFTER_RAW_PRIORITY),
+    rule('prerouting', ...inside('guarded', abi.NFT_META_IIFNAME), verdict(abi.NFT_GOTO, SOURCE)),
+    newBaseChain(TABLE, 'forward', 'filter', abi.NF_INET_FORWARD, BEFORE_FILTER_PRIORITY),
+    rule(
+      'forward',
+      ...inside('apart', abi.NFT_META_IIFNAME),
+      ...inside('apart', abi.NFT_META_OIFNAME),
+      verdict(abi.NFT_GOTO, AMONG),
+    ),
+    rule(AMONG, ...inside('isolated', abi.NFT_META_OIFNAME), verdict(abi.NF_DROP)),
+    rule(
+      AMONG,
+      ...isFamily(abi.NFPROTO_IPV4),
+      networkHeader(12, 4, NFT_REG_1),
+      networkHeader(16, 4, NFT_REG32_01),
+      inSet(`${NETS}4`, NFT_REG_1),
+      verdict(abi.NFT_RETURN),
+    ),
+    rule(
+      AMONG,
+      ...isFamily(abi.NFPROTO_IPV6),
+      networkHeader(8, 16, NFT_REG_1),
+      networkHeader(24, 16, NFT_REG_2),
+      inSet(`${NETS}6`, NFT_REG_1),
+      verdict(abi.NFT_RETURN),
+    ),
+    rule(AMONG, verdict(abi.NF_DROP)),
+  ];
+}
