@@ -2,6 +2,7 @@ import type { Feature } from './feature.ts';
 import { guard } from './guard.ts';
 import { masquerade } from './masquerade.ts';
 import { ports } from './ports.ts';
+import { tuning } from './tuning.ts';
 
-/** Every feature, in the order of ADD. */
-export const FEATURES: readonly Feature[] = [guard, masquerade, ports];
+/** Every feature, in the order of ADD: guarded first, and open to others only when all behind it is ready. */
+export const FEATURES: readonly Feature[] = [guard, tuning, masquerade, ports];

@@ -11,6 +11,7 @@ import { checkedRangeSets, type PlacedRange, type RangeInput } from './ranges.ts
 import type { RawConfig, RawHostLocal, RawRange, RawStatic } from './raw.ts';
 import { decodeResult, type Result } from './result.ts';
 import { type Dns, type Route, readNewRoute, tidyDns } from './route.ts';
+import { interpretTuning, type Tuning } from './tuning.ts';
 import { MISSING, notAllowed, refusal } from './validate.ts';
 import { atLeast, type CniVersion } from './versions.ts';
 
@@ -63,6 +64,8 @@ export interface NetworkConfig {
   readonly ipMasq: boolean;
   /** Requested hardware address, lower case with colons: of runtimeConfig, else of args.cni, else the key mac. */
   readonly mac?: string;
+  /** Sysctls and attributes of the container's interface; absent where none is asked for. */
+  readonly tuning?: Tuning;
   readonly dns?: Dns;
   /** Absent for an interface without addresses (`"ipam": {}`), and for loopback. */
   readonly ipam?: IpamConfig;
@@ -183,7 +186,8 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
   const raw: RawConfig = document;
   const ips = requestedIps(raw);
   const ipam = interpretIpam(raw, cniVersion, isLenient);
-  const mtu = interpretMtu(raw.mtu ?? 0, ipam);
+  const mtu = interpretMtu(raw, ipam);
+  const tuning = interpretTuning(raw);
   const mac = requestedMac(raw);
   const dns = interpretDns(raw);
   const prevResult = interpretPrevResult(raw.prevResult, cniVersion, command);
@@ -202,6 +206,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
     runDir: raw.runDir || DEFAULT_RUN_DIR,
     ...(mtu === undefined ? {} : { mtu }),
     ...(mac === undefined ? {} : { mac }),
+    ...(tuning === undefined ? {} : { tuning }),
     ...(dns === undefined ? {} : { dns }),
     ...(ipam === undefined ? {} : { ipam }),
     ...(prevResult === undefined ? {} : { prevResult }),
@@ -211,7 +216,9 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
 
 const LEAST_IPV6_MTU = 1280; // RFC 8200, section 5: below it the kernel turns IPv6 off on the link
 
-function interpretMtu(mtu: number, ipam: IpamConfig | undefined): number | undefined {
+function interpretMtu(raw: RawConfig, ipam: IpamConfig | undefined): number | undefined {
+  const fromArgs = raw.args?.cni?.mtu;
+  const mtu = fromArgs || raw.mtu || 0;
   if (mtu === 0) return undefined;
   const isIpv6 = (text: string): boolean => parsePrefix(text)?.address.family === 6;
   const hasIpv6 =
@@ -219,7 +226,7 @@ function interpretMtu(mtu: number, ipam: IpamConfig | undefined): number | undef
     ipam?.addresses?.some(({ address }) => isIpv6(address));
   if (hasIpv6 && mtu < LEAST_IPV6_MTU) {
     throw notAllowed(
-      'mtu',
+      fromArgs ? 'args.cni.mtu' : 'mtu',
       mtu,
       `a whole number from ${LEAST_IPV6_MTU} to 65535, as there are IPv6 addresses`,
     );

@@ -7,6 +7,7 @@ const TOP = [
   ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend', 'snat', 'masqAll'],
   ...['antiSpoofing', 'ingressPolicy'],
   ...['conditionsV4', 'conditionsV6', 'markMasqBit', 'externalSetMarkChain', 'backend'],
+  ...['sysctl', 'promisc', 'allmulti', 'txQLen'],
 ];
 const HOST_LOCAL = [
   ...['type', 'dataDir', 'subnet', 'rangeStart', 'rangeEnd', 'gateway', 'ranges', 'routes'],

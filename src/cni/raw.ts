@@ -58,8 +58,23 @@ export interface RawStatic {
   dns?: Optional<RawDns>;
 }
 
+/** The keys of tuning, at the top and in `args.cni`; what the sysctls name is not checked yet. */
+export interface RawTuning {
+  sysctl?: Optional<Record<string, string>>;
+  promisc?: Optional<boolean>;
+  allmulti?: Optional<boolean>;
+  txQLen?: Optional<number>;
+}
+
+/** The `args.cni` object. */
+export interface RawCniArgs extends RawTuning {
+  ips?: Optional<string[]>;
+  mac?: Optional<string>;
+  mtu?: Optional<number>;
+}
+
 /** The network configuration. */
-export interface RawConfig {
+export interface RawConfig extends RawTuning {
   cniVersion?: Optional<string>;
   name: string;
   type: string;
@@ -73,7 +88,7 @@ export interface RawConfig {
   antiSpoofing?: Optional<boolean>;
   ingressPolicy?: Optional<'' | 'open' | 'same-bridge' | 'isolated'>;
   ipam?: Optional<RawIpam>;
-  args?: Optional<{ cni?: Optional<{ ips?: Optional<string[]>; mac?: Optional<string> }> }>;
+  args?: Optional<{ cni?: Optional<RawCniArgs> }>;
   runtimeConfig?: Optional<{
     ips?: Optional<string[]>;
     mac?: Optional<string>;

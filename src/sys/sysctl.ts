@@ -1,24 +1,12 @@
 import { SyscallError, UnsupportedError } from '../errors.ts';
+import { sysctlFile } from '../sysctl-key.ts';
 import { overwriteSync, readFileSync } from './fs.ts';
 
-/**
- * The /proc/sys path of a sysctl key. As sysctl(8) does it: if the first separator in the key is a dot, dots and
- * slashes change places (`net.ipv4.conf.eth0/100.forwarding`), if it is a slash the key is a path already
- * (`net/ipv4/conf/eth0.100/forwarding`). A plainly dotted key in which an interface name with dots stands
- * (`net.ipv4.conf.eth0.100.forwarding`) works too: in `net.<family>.{conf,neigh}` all between is the name.
- */
+/** The /proc/sys path of a sysctl key, see `sysctlFile`. Throws {@link SyscallError} EINVAL for a key that names none. */
 export function sysctlPath(key: string): string {
-  const slash = key.indexOf('/');
-  const dot = key.indexOf('.');
-  const isPath = slash >= 0 && (dot < 0 || slash < dot);
-  const parts = isPath ? key.split('/') : key.split('.').map((part) => part.replaceAll('/', '.'));
-  if (!isPath && !key.includes('/') && parts.length > 5 && /^net\.ipv[46]\.(conf|neigh)\./.test(key)) {
-    parts.splice(3, parts.length - 4, parts.slice(3, -1).join('.'));
-  }
-  if (parts.some((part) => part === '' || part === '.' || part === '..')) {
-    throw new SyscallError('sysctl', key, 22);
-  }
-  return `/proc/sys/${parts.join('/')}`;
+  const file = sysctlFile(key);
+  if (file === undefined) throw new SyscallError('sysctl', key, 22);
+  return `/proc/sys/${file}`;
 }
 
 /** Reads a sysctl, without the newline at its end. Throws {@link SyscallError} with the path. */

@@ -26,6 +26,7 @@ export const linkAttributes = attributes({
   mtu: attr(abi.IFLA_MTU, u32),
   link: attr(abi.IFLA_LINK, u32),
   master: attr(abi.IFLA_MASTER, u32),
+  txQueueLength: attr(abi.IFLA_TXQLEN, u32),
   operstate: attr(abi.IFLA_OPERSTATE, u8),
   linkinfo: nested(abi.IFLA_LINKINFO, linkInfo),
   netNsPid: attr(abi.IFLA_NET_NS_PID, u32),
@@ -54,6 +55,10 @@ export interface Link {
   /** IFF_* bits. */
   readonly flags: number;
   readonly up: boolean;
+  /** Receives what is for others, as somebody asked; a program that listens (packet(7)) does not show here. */
+  readonly promisc: boolean;
+  /** Receives all multicast, as somebody asked. */
+  readonly allmulti: boolean;
   readonly mtu: number;
   readonly mac: string | undefined;
   /** Kind of a virtual link, such as `veth`; undefined for hardware and loopback. */
@@ -64,6 +69,8 @@ export interface Link {
   /** Index of the bridge or other master that the link is a port of. */
   readonly masterIndex: number | undefined;
   readonly group: number;
+  /** Packets that the transmit queue holds. */
+  readonly txQueueLength: number;
   /** A text that was given to the link (`ip link set alias`). */
   readonly alias: string | undefined;
 }
@@ -87,6 +94,8 @@ export function decodeLink(payload: Uint8Array): Link {
     name: a.ifname ?? '',
     flags: header.flags,
     up: (header.flags & abi.IFF_UP) !== 0,
+    promisc: (header.flags & abi.IFF_PROMISC) !== 0,
+    allmulti: (header.flags & abi.IFF_ALLMULTI) !== 0,
     mtu: a.mtu ?? 0,
     mac: a.address === '' ? undefined : a.address,
     kind: a.linkinfo?.kind,
@@ -94,6 +103,7 @@ export function decodeLink(payload: Uint8Array): Link {
     linkNetnsid: a.linkNetnsid,
     masterIndex: a.master,
     group: a.group ?? 0,
+    txQueueLength: a.txQueueLength ?? 0,
     alias: a.ifalias,
   };
 }

@@ -143,8 +143,14 @@ export function listLinks(conn: Connection): Link[] {
 /** What {@link setLink} changes; what is left out stays. */
 export interface LinkChange {
   readonly up?: boolean;
+  /** Whether to receive what is for others. */
+  readonly promisc?: boolean;
+  /** Whether to receive all multicast. */
+  readonly allmulti?: boolean;
   readonly mtu?: number;
   readonly mac?: string;
+  /** Packets that the transmit queue holds, an unsigned number of 32 bits. */
+  readonly txQueueLength?: number;
   /** Index of the master (bridge); 0 frees the link from its master. */
   readonly masterIndex?: number;
   readonly group?: number;
@@ -156,20 +162,34 @@ export interface LinkChange {
   readonly addrGenMode?: number;
 }
 
+function flagsOf({ up, promisc, allmulti }: LinkChange): { flags: number; change: number } {
+  let flags = 0;
+  let change = 0;
+  const set = (wanted: boolean | undefined, bit: number): void => {
+    if (wanted === undefined) return;
+    change |= bit;
+    if (wanted) flags |= bit;
+  };
+  set(up, abi.IFF_UP);
+  set(promisc, abi.IFF_PROMISC);
+  set(allmulti, abi.IFF_ALLMULTI);
+  return { flags, change };
+}
+
 /** The request of {@link setLink}, for a batch. */
 export function setLinkRequest(link: LinkRef, change: LinkChange): Request {
   const { header, attributes } = refer(link);
-  const flags = change.up === undefined ? {} : { flags: change.up ? abi.IFF_UP : 0, change: abi.IFF_UP };
   return {
     type: RTM_SETLINK,
     name: 'RTM_SETLINK',
     payload: linkMessage.encode(
-      { ...header, ...flags },
+      { ...header, ...flagsOf(change) },
       {
         ...attributes,
         ifname: change.name ?? attributes.ifname,
         mtu: change.mtu,
         address: change.mac,
+        txQueueLength: change.txQueueLength,
         master: change.masterIndex,
         group: change.group,
         ifalias: change.alias,
