@@ -133,7 +133,7 @@ test('an entry that is gone, or another one of the same tuple, is not deleted', 
   const [entry] = listConntrack(conn, { family: 4, protocol: 17, sourcePort: 40001, destinationPort: 53 });
   if (entry === undefined) throw new Error('no entry');
   const before = listed();
-  deleteConntrack(conn, { ...entry, id: entry.id ^ 1 });
+  deleteConntrack(conn, { ...entry, id: (entry.id ^ 1) >>> 0 });
   expect(listed()).toEqual(before);
   deleteConntrack(conn, entry);
   deleteConntrack(conn, entry);
