@@ -109,8 +109,7 @@ function setSysctls(
     for (const setting of sysctls) {
       const file = fileOf(setting, name);
       try {
-        before.set(file, getSysctl(file));
-        setSysctl(file, writable(setting.value));
+        before.set(file, setSysctl(file, writable(setting.value)));
       } catch (error) {
         throw refused(setting, error);
       }
