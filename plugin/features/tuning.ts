@@ -109,7 +109,9 @@ function setSysctls(
     for (const setting of sysctls) {
       const file = fileOf(setting, name);
       try {
-        before.set(file, setSysctl(file, writable(setting.value)));
+        // Noted first: what fails may have been written all the same.
+        before.set(file, getSysctl(file));
+        setSysctl(file, writable(setting.value));
       } catch (error) {
         throw refused(setting, error);
       }
