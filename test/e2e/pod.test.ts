@@ -141,7 +141,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
   });
 
   test('DEL needs no nfnetlink from a kernel that has none', () => {
-    const plain = config();
+    const plain = config({ ipMasq: true });
     call('ADD', plain);
     const inject = ['-e', 'trace=socket', '-e', 'inject=socket:error=EPROTONOSUPPORT:when=1'];
     const trace = `${dataDir}/trace`;
