@@ -1,4 +1,4 @@
-import { isErrno } from '../errors.ts';
+import { isErrno, SyscallError } from '../errors.ts';
 import { type IpAddress, parseIp } from '../ip/address.ts';
 import {
   linkSync,
@@ -19,7 +19,7 @@ export type Slot = 'absent' | 'ownerless' | 'leased';
 
 /**
  * The files of one network in the format of the reference plugin host-local: for each address a file that is named by
- * it and holds its owner; `last_reserved_ip.N` for each range set; `lock`. Throws Node's own errors.
+ * it and holds its owner; `last_reserved_ip.N` for each range set; `lock`. Throws {@link SyscallError}.
  *
  * Every file is written whole under another name first and then linked or renamed to its own: a process that is
  * killed leaves a complete lease or none. Nothing is synced to the disk: after a power loss no container is left that a
@@ -85,9 +85,13 @@ export class LeaseFolder {
     });
   }
 
-  /** Removes a lease; that it is gone already is no error. */
+  /** Removes a lease; that it is gone already is no error. A folder is none, and stays. */
   remove(name: string): void {
-    removeFile(`${this.directory}/${name}`);
+    try {
+      removeFile(`${this.directory}/${name}`);
+    } catch (error) {
+      if (!isErrno(error, 'EISDIR')) throw error;
+    }
   }
 
   /** The address that was given out last from the range set with this index. */
@@ -102,8 +106,8 @@ export class LeaseFolder {
 
   /** Removes what a killed process left half-made. */
   tidy(): void {
-    removeFile(`${this.directory}/${TEMPORARY}`);
-    removeFile(`${this.#scratch}/${TEMPORARY}`);
+    tryRemove(`${this.directory}/${TEMPORARY}`);
+    tryRemove(`${this.#scratch}/${TEMPORARY}`);
   }
 
   #text(name: string): string {
@@ -122,7 +126,8 @@ export class LeaseFolder {
     } catch (error) {
       // No such folder, read-only, or another file system: the folder itself does as well. The reference plugin
       // reads the files there, but takes none for a lease whose name is no address.
-      if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'EXDEV')) throw error;
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EACCES', 'EPERM', 'EROFS', 'EXDEV'))
+        throw error;
       placeVia(`${this.directory}/${TEMPORARY}`, text, put);
     }
   }
@@ -134,7 +139,7 @@ function placeVia(temporary: string, text: string, put: (temporary: string) => v
     writeNewSync(temporary, text);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) {
-      removeFile(temporary);
+      tryRemove(temporary);
       throw error;
     }
     removeFile(temporary);
@@ -143,7 +148,7 @@ function placeVia(temporary: string, text: string, put: (temporary: string) => v
   try {
     put(temporary);
   } catch (error) {
-    removeFile(temporary);
+    tryRemove(temporary);
     throw error;
   }
 }
@@ -156,10 +161,15 @@ function tryLink(temporary: string, path: string): boolean {
     if (isErrno(error, 'EPERM', 'EOPNOTSUPP', 'ENOSYS')) return false;
     throw error;
   }
+  tryRemove(temporary);
+  return true;
+}
+
+// What has been done or has gone wrong before is what counts; the next one removes the left-over name.
+function tryRemove(temporary: string): void {
   try {
     removeFile(temporary);
-  } catch {
-    // The lease is made, which nothing may put in doubt; the next one removes the left-over name.
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
   }
-  return true;
 }

@@ -69,7 +69,8 @@ export class LeaseStore {
 
   constructor(dataDir: string, network: string, lockTimeoutMs: number) {
     const directory = `${dataDir}/${network}`;
-    // A network's name cannot start with a dot, and may not be longer than a file's: its folder would be refused.
+    // No network's folder, as a network's name cannot start with a dot. Where this is too long for a file's name there
+    // is no index.
     const index = `${dataDir}/.plumb-index.${network}`;
     this.#folder = new LeaseFolder(directory, index);
     this.#index = new OwnerIndex(index, directory);
@@ -141,7 +142,7 @@ export class LeaseStore {
   /** The owner's addresses. Takes the lock only if the index is not up to date, and goes without if it must. */
   find(owner: LeaseOwner): IpAddress[] {
     if (!this.#folder.exists()) return [];
-    if (this.#index.isCurrent()) return addresses(this.#lookUp(owner).names);
+    if (this.#index.isCurrent()) return addresses(this.#indexed(owner).names);
     try {
       const timeoutMs = Math.min(this.#lockTimeoutMs, READER_LOCK_TIMEOUT_MS);
       return this.#locked(timeoutMs, () => addresses(this.#lookUp(owner).names));
@@ -205,7 +206,7 @@ export class LeaseStore {
     const bootedAt = Date.now() - Number.parseFloat(readFileSync('/proc/uptime')) * 1000;
     const leases = this.#folder.all();
     for (const [name, owner] of leases) {
-      if (owner === undefined || this.#folder.changedAt(name) >= bootedAt || isLive(owner)) continue;
+      if (this.#folder.changedAt(name) >= bootedAt || (owner !== undefined && isLive(owner))) continue;
       this.#folder.remove(name);
       leases.delete(name);
     }
@@ -221,6 +222,11 @@ export class LeaseStore {
       this.#index.rebuild(keyed(leases));
       return select(leases, owner);
     }
+    return this.#indexed(owner);
+  }
+
+  // Changes nothing, so that it needs no lock.
+  #indexed(owner: LeaseOwner): Found {
     for (const key of keysOf(owner)) {
       const hints = this.#index.get(key);
       if (hints === undefined) return select(this.#folder.all(), owner);

@@ -15,10 +15,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ConfigError, SyscallError } from '../../src/errors.ts';
 import { formatIp, formatPrefix, type IpAddress, parseIp } from '../../src/ip/address.ts';
 import { LeaseExistsError, RangeExhaustedError } from '../../src/ipam/errors.ts';
+import { LeaseFolder } from '../../src/ipam/lease-folder.ts';
+import { OwnerIndex } from '../../src/ipam/owner-index.ts';
 import { type RangeSet, type RangeSpec, resolveRangeSets } from '../../src/ipam/ranges.ts';
 import { type LeaseOwner, type LeaseStore, openStore } from '../../src/ipam/store.ts';
 import { LockTimeoutError } from '../../src/sys/flock.ts';
@@ -272,6 +274,33 @@ describe('leases that ought not to be there', () => {
     expect(add('pod', range)).toEqual(['10.1.0.200/24']);
   });
 
+  test('B03: after a reboot leases that a power loss left full of NUL bytes are nobody’s', () => {
+    for (const n of [2, 3, 4, 5, 6]) write(`10.99.0.${n}`, '\0'.repeat(70));
+    const changed = vi.spyOn(LeaseFolder.prototype, 'changedAt').mockReturnValue(0);
+    try {
+      const given = store.allocate(who('a'), small, [], { isLive: () => true });
+      expect(given.map((it) => formatPrefix(it.address))).toEqual(['10.99.0.2/29']);
+    } finally {
+      changed.mockRestore();
+    }
+    expect(leases()).toEqual(['10.99.0.2']);
+  });
+
+  test('a folder with the name of an address is passed over, also by GC', () => {
+    mkdirSync(`${folder}/10.99.0.2`, { recursive: true });
+    expect(add('a')).toEqual(['10.99.0.3/29']);
+    store.collect(() => false);
+    expect(leases()).toEqual(['10.99.0.2']);
+  });
+
+  test('a network whose name leaves no room for that of an index', () => {
+    const long = openStore(dataDir, 'n'.repeat(255));
+    for (const id of ['a', 'b']) long.allocate(who(id), small, []);
+    expect(long.find(who('b')).map(formatIp)).toEqual(['10.99.0.3']);
+    expect(long.release(who('a')).map(formatIp)).toEqual(['10.99.0.2']);
+    expect(long.collect(() => false).map(formatIp)).toEqual(['10.99.0.3']);
+  });
+
   test('B03: killed at any moment it leaves whole leases only, and each is found and freed', async () => {
     for (let round = 0; round < 60; round++) {
       const child = worker('churn', dataDir, '10.99.0.0/28', `k${round}`);
@@ -356,6 +385,20 @@ describe('the index', () => {
     expect(failure(() => add('a'))).toBeInstanceOf(LeaseExistsError);
     expect(store.collect(() => false)).toHaveLength(2);
     expect(files()).toEqual(['last_reserved_ip.0', 'lock']);
+  });
+
+  test('is not made anew without the lock when somebody changes it while it is read', () => {
+    add('a');
+    // An ADD that is halfway: its entry is there, its lease is not yet.
+    const halfway = 'ffffffffffffffff';
+    const current = vi.spyOn(OwnerIndex.prototype, 'isCurrent').mockReturnValueOnce(true);
+    symlinkSync('10.99.0.3', `${index}/${halfway}`);
+    try {
+      expect(store.find(who('a')).map(formatIp)).toEqual(['10.99.0.2']);
+    } finally {
+      current.mockRestore();
+    }
+    expect(readdirSync(index)).toContain(halfway);
   });
 
   test('has no entry without a lease', () => {
