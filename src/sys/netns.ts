@@ -49,12 +49,15 @@ function goHome(home: number): void {
   try {
     libc.setns(home, libc.CLONE_NEWNET, OWN_NETNS);
   } catch (error) {
-    writeSync(
-      2,
-      `plumb: cannot return to the host's network namespace: ${errorMessage(error)}\n`,
-      'standard error',
-    );
-    process.exit(134);
+    try {
+      writeSync(
+        2,
+        `plumb: cannot return to the host's network namespace: ${errorMessage(error)}\n`,
+        'standard error',
+      );
+    } finally {
+      process.exit(134);
+    }
   }
 }
 

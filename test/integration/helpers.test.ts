@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -216,6 +216,16 @@ describe('namespaces', () => {
   });
   test('withNetnsFd refuses a promise', () => {
     expect(() => nl.withNetnsFd(other.fd, async () => 1)).toThrow(TypeError);
+  });
+  test('if coming back fails the process ends, though it cannot even say so', () => {
+    const script = `import { openSync } from 'node:fs';
+      import { withNetnsFd } from '${new URL('../../src/sys/netns.ts', import.meta.url).pathname}';
+      try { withNetnsFd(openSync('${other.path}'), () => 1); } finally { console.log('goes on'); }`;
+    const { status, stdout } = spawnSync('strace', [
+      ...['-f', '-o', '/dev/null', '-e', 'trace=setns', '-e', 'inject=setns:error=ENOMEM:when=2'],
+      ...['sh', '-c', 'exec "$@" 2>/dev/full', 'sh', process.execPath, '--input-type=module', '-e', script],
+    ]);
+    expect({ status, stdout: String(stdout) }).toEqual({ status: 134, stdout: '' });
   });
   test('withNetns enters the namespace of a process', async () => {
     expect(nl.withNetns(await processIn(other), own)).toBe(statSync(other.path).ino);
