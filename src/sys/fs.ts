@@ -16,6 +16,7 @@ const O_WRONLY = 0o1;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_TRUNC = 0o1000;
+const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -76,9 +77,9 @@ function open(path: string, flags: number, mode = 0): number {
   return checked(libc.open(cString(path), flags | O_CLOEXEC, mode), 'open', path);
 }
 
-/** Opens a file for reading, close-on-exec. */
+/** Opens a file for reading, close-on-exec; does not wait for a writer where the path leads to a FIFO. */
 export function openReadOnly(path: string): number {
-  return open(path, 0);
+  return open(path, O_NONBLOCK);
 }
 
 /** Opens a file that is made (with `mode`) if it is missing, for writing, close-on-exec. */

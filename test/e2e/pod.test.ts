@@ -66,7 +66,6 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(result.interfaces[1]).toMatchObject({ name: 'eth0', sandbox: pod.path, mtu: 1400 });
     run('ping', '-c1', '-W2', '10.99.0.2');
     run('ping', '-c1', '-W2', 'fd99::2');
-    pod.inside(() => undefined);
     run('ip', 'netns', 'exec', pod.name, 'ping', '-c1', '-W2', 'fd99::1');
     expect(pod.ip('addr', 'show', 'dev', 'eth0', 'scope', 'global')).not.toMatch(/tentative|dadfailed/);
     expect(readFileSync(`${dataDir}/net/10.99.0.2`, 'latin1')).toBe('c1\r\neth0');
@@ -116,6 +115,25 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(hostLinks()).toEqual(links);
     expect(pod.ip('-o', 'link')).not.toContain('eth0');
     expect(leases()).toEqual([]);
+  });
+
+  test('a CNI_NETNS that is no namespace, or is the host’s own, is refused before anything is done', () => {
+    const fifo = `${dataDir}/fifo`;
+    run('mkfifo', fifo);
+    const refused: readonly (readonly [string, string])[] = [
+      [`${dataDir}/none`, 'ENOENT'],
+      [dataDir, 'is not a network namespace'],
+      ['/dev/null', 'is not a network namespace'],
+      [fifo, 'is not a network namespace'],
+      ['/proc/self/ns/mnt', 'is not a network namespace'],
+      ['/proc/self/ns/net', "is the host's own network namespace"],
+    ];
+    for (const [path, message] of refused) {
+      const { code, msg } = error(call('ADD', config(), 'c1', path));
+      expect({ code, msg }).toEqual({ code: 4, msg: expect.stringContaining(message) });
+      expect(msg).toContain(path);
+    }
+    expect(readdirSync(dataDir)).toEqual(['fifo']);
   });
 
   test('B06 a second ADD is refused and disturbs nothing', () => {
