@@ -158,6 +158,15 @@ export function contains(prefix: IpPrefix, address: IpAddress): boolean {
   );
 }
 
+const NO_HOSTS = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32', '::/127', 'ff00::/8'];
+let noHosts: readonly IpPrefix[] | undefined;
+
+/** Whether an interface may have the address: it is not unspecified, loopback, multicast or IPv4's broadcast address. */
+export function isHostAddress(address: IpAddress): boolean {
+  noHosts ??= NO_HOSTS.flatMap((text) => parsePrefix(text) ?? []);
+  return !noHosts.some((prefix) => contains(prefix, address));
+}
+
 /** Whether both are the same address. */
 export function sameIp(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.value === b.value;

@@ -389,6 +389,18 @@ describe.each(EXECUTABLES)('%s', (name) => {
         code: 7,
         msg: 'ips: 10.77.0.5 is given twice',
       });
+      for (const address of [
+        '0.0.0.0/0',
+        '127.0.0.5/8',
+        '224.0.0.5/24',
+        '255.255.255.255/32',
+        'ff02::5/64',
+      ]) {
+        expect(refusal(fixed({ addresses: [{ address }] }))).toMatchObject({
+          code: 7,
+          msg: `ips: ${address.split('/')[0]} is no interface's address; allowed: a unicast address`,
+        });
+      }
       const own = [{ address: '10.77.0.1/24', gateway: '10.77.0.1' }];
       expect(refusal(fixed({ addresses: own }))).toMatchObject({
         code: 7,
