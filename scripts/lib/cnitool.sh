@@ -14,6 +14,9 @@ Dir::Etc::sourceparts "-";
 Dir::State::lists "$apt/lists";
 APT::Sandbox::User "root";
 C
-  APT_CONFIG=$apt/apt.conf apt-get -qq update && APT_CONFIG=$apt/apt.conf "$1/build-cnitool.sh" .cache/cnitool
+  APT_CONFIG=$apt/apt.conf apt-get -qq update && APT_CONFIG=$apt/apt.conf "$1/build-cnitool.sh" .cache/cnitool || {
+    rm -rf "$apt"
+    return 1
+  }
   rm -rf "$apt"
 }

@@ -409,6 +409,21 @@ describe('scripts/install', () => {
     expect(existsSync(place.conf)).toBe(false);
   });
 
+  test('B86: a disk that is full leaves no half file', () => {
+    const place = installed();
+    mkdirSync(place.bin);
+    run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place.bin);
+    try {
+      const { status, stderr } = place.install();
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^cp: error writing .*: No space left on device\n$/);
+      expect(readdirSync(place.bin)).toEqual([]);
+      expect(existsSync(place.conf) ? readdirSync(place.conf) : []).toEqual([]);
+    } finally {
+      run('umount', place.bin);
+    }
+  });
+
   test('B86: an executable that does not answer is not installed over one that does', () => {
     const place = installed();
     expect(place.install().status).toBe(0);
