@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as nl from '../../src/netlink/index.ts';
+import { decodeRoute } from '../../src/netlink/message/route.ts';
 import { isNetns } from '../../src/sys/netns.ts';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
 
@@ -319,6 +320,34 @@ describe('beneath the helpers', () => {
       code: 'ENETUNREACH',
       extendedAck: { message: 'Nexthop has invalid gateway' },
     });
+    conn.close();
+  });
+  test('routes of one link do not cost what all others do', () => {
+    const conn = nl.connect({ netnsFd: host.fd });
+    for (const name of ['a', 'b']) {
+      nl.createVeth(conn, { name: `${name}0` }, { name: `${name}1` });
+      nl.setLink(conn, `${name}0`, { up: true });
+      const ifindex = nl.getLinkIndex(conn, `${name}0`);
+      for (const dst of ['10.8.0.0', 'fd08::']) {
+        const prefixLength = dst === '10.8.0.0' ? 24 : 64;
+        nl.addRoute(conn, { dst, prefixLength, ifindex, priority: ifindex, table: 1000 });
+      }
+    }
+    const dump = vi.spyOn(conn, 'dump');
+    const ifindex = nl.getLinkIndex(conn, 'b0');
+    const routes = nl.listRoutes(conn, { ifindex, table: 1000 });
+    expect(routes.map(({ dst, ifindex: dev }) => [dst, dev])).toEqual([
+      ['10.8.0.0', ifindex],
+      ['fd08::', ifindex],
+    ]);
+    const sent = dump.mock.results.flatMap(({ value }) => value);
+    expect(sent.length).toBeLessThan(nl.listRoutes(conn).length);
+    expect(sent.map((payload) => decodeRoute(payload).ifindex)).toEqual(sent.map(() => ifindex));
+    expect(nl.listRoutes(conn, { ifindex: 999_999 })).toEqual([]);
+    expect(nl.listRoutes(conn, { family: 4, table: 1000 }).map(({ dst }) => dst)).toEqual([
+      '10.8.0.0',
+      '10.8.0.0',
+    ]);
     conn.close();
   });
   test('neighbours: replace, list, delete', () => {

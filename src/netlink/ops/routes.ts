@@ -1,6 +1,7 @@
 import { isErrno } from '../../errors.ts';
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../abi/netlink.ts';
 import * as abi from '../abi/rtnetlink.ts';
+import { AF_INET, AF_INET6 } from '../abi/socket.ts';
 import type { Connection, Request } from '../conn.ts';
 import { decodeRoute, type Route, routeMessage } from '../message/route.ts';
 import { addressFamily } from './addresses.ts';
@@ -109,23 +110,39 @@ export interface RouteFilter {
   readonly family?: 4 | 6;
 }
 
-/** The routes of the namespace in all tables, or those that fit the filter; cached clones are left out. */
+/**
+ * The IPv4 and IPv6 routes of the namespace in all tables, or those that fit the filter; cached clones are left out.
+ * Throws {@link NetlinkError}.
+ */
 export function listRoutes(conn: Connection, filter: RouteFilter = {}): Route[] {
-  const family = filter.family === undefined ? 0 : addressFamily(filter.family === 6 ? '::' : '0.0.0.0');
-  return conn
-    .dump({
+  // Each family by itself: asked for all, the kernel tells of MPLS and of multicast too.
+  const families = filter.family === undefined ? ([4, 6] as const) : [filter.family];
+  return families.flatMap((family) =>
+    dumpRoutes(conn, family, filter.ifindex)
+      .map(decodeRoute)
+      .filter(
+        (route) =>
+          route.family === family &&
+          (filter.table === undefined || route.table === filter.table) &&
+          (filter.ifindex === undefined || route.ifindex === filter.ifindex),
+      ),
+  );
+}
+
+// The kernel narrows a dump to a link since 4.20, which spares a router that holds the internet's routes seconds; older
+// ones answer with everything. A table is not asked for, since one that is not there would be an error.
+function dumpRoutes(conn: Connection, family: 4 | 6, ifindex: number | undefined): Uint8Array[] {
+  try {
+    return conn.dump({
       type: abi.RTM_GETROUTE,
       name: 'RTM_GETROUTE',
-      // Filtered here: filters in the request need strict checking and differ between kernels.
-      payload: routeMessage.encode({ family }, {}),
+      payload: routeMessage.encode({ family: family === 6 ? AF_INET6 : AF_INET }, { oif: ifindex }),
       what: 'list routes',
-    })
-    .map(decodeRoute)
-    .filter(
-      (route) =>
-        (filter.table === undefined || route.table === filter.table) &&
-        (filter.ifindex === undefined || route.ifindex === filter.ifindex),
-    );
+    });
+  } catch (error) {
+    if (ifindex !== undefined && isErrno(error, 'ENODEV')) return [];
+    throw error;
+  }
 }
 
 /**
