@@ -226,7 +226,7 @@ function configureHost(host: Connection, end: End, alias: string, pods: readonly
     }),
   ]);
   const families = new Set(pods.map(({ address }) => address.address.family));
-  for (const family of families) enableForwarding(host, family);
+  for (const family of families) enableForwarding(host, name, family);
 }
 
 /** As a chained plugin: what the plugins before have done stays in the result, and ours comes behind it. */

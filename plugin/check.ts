@@ -22,7 +22,7 @@ import { connect } from '../src/netlink/socket.ts';
 import { openRecords } from '../src/state/record.ts';
 import { FEATURES } from './features/all.ts';
 import type { Attached } from './features/feature.ts';
-import { isForwarding } from './forwarding.ts';
+import { isForwarding, isForwardingFrom } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { configuredRoute, gatewayRoutes, type PodAddress } from './layout.ts';
 import { type AttachmentKey, hostInterfaceName } from './names.ts';
@@ -130,6 +130,7 @@ function hostFaults(host: Connection, { index, name }: Link, pods: readonly PodA
   }
   for (const family of new Set(pods.map(({ address }) => address.address.family))) {
     if (!isForwarding(family)) faults.push(`IPv${family} forwarding is off on the host`);
+    else if (!isForwardingFrom(name, family)) faults.push(`IPv${family} forwarding is off for ${name}`);
   }
   return faults;
 }

@@ -18,12 +18,26 @@ export function isForwarding(family: 4 | 6): boolean {
 }
 
 /**
- * Lets the host forward packets of a family (ip-sysctl in the kernel's documentation); nothing is written where it does
- * already. It stays on when the container goes: others may rely on it. Throws {@link SyscallError}.
+ * Whether what comes in by a link is forwarded too, where the host forwards at all. Only IPv4 has a switch for each
+ * link, whose first position is that of `net.ipv4.conf.default`. Throws {@link SyscallError}.
  */
-export function enableForwarding(host: Connection, family: 4 | 6): void {
+export function isForwardingFrom(name: string, family: 4 | 6): boolean {
+  return family === 6 || getSysctl(switchOf(name)) !== '0';
+}
+
+function switchOf(name: string): string {
+  return `net/ipv4/conf/${name}/forwarding`;
+}
+
+/**
+ * Lets the host forward packets of a family that come in by the link `name` (ip-sysctl in the kernel's documentation);
+ * nothing is written where it does already. The host's own switch stays on when the container goes: others may rely on
+ * it. Throws {@link SyscallError}.
+ */
+export function enableForwarding(host: Connection, name: string, family: 4 | 6): void {
   if (family === 6 && !isForwarding(6)) keepLearnedRoutes(host);
   setSysctl(SWITCHES[family], '1');
+  if (family === 4) setSysctl(switchOf(name), '1');
 }
 
 // A router does not listen to router advertisements, unless accept_ra is 2: without that the host's own default route,

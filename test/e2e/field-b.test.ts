@@ -300,6 +300,21 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255] + 8 * [0]), ("ff02::
     await host.expectClean(before);
   });
 
+  test('a host on which new links do not forward: ours does, and CHECK sees when it does not', async ({
+    host,
+  }) => {
+    await host.net.sh('cd /proc/sys/net/ipv4; echo 1 >ip_forward; echo 0 >conf/default/forwarding');
+    const [one, two] = await host.pods(2);
+    const prevResult = await host.add(one ?? '');
+    await host.add(two ?? '', { id: 'c2' });
+    expect(await one?.reaches('10.99.0.3')).toBe(true);
+    const name = prevResult.interfaces[0]?.name ?? '';
+    await host.net.sh(`echo 0 >/proc/sys/net/ipv4/conf/${name}/forwarding`);
+    const config = { ...host.c4(), prevResult };
+    const { msg } = await host.refused('CHECK', { netns: one ?? '', config });
+    expect(msg).toBe(`network t: IPv4 forwarding is off for ${name}`);
+  });
+
   test('B34: CHECK sees a host route that took the place of ours, and one that overrules it', async ({
     host,
   }) => {
