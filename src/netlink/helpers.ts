@@ -10,6 +10,7 @@ import { addAddress } from './ops/addresses.ts';
 import {
   createVeth,
   deleteLink,
+  type FirstVethEnd,
   findLink,
   getLink,
   getLinkIndex,
@@ -33,8 +34,8 @@ function withConnection<T>(fn: (conn: Connection) => T): T {
  * Creates a veth pair with both ends in the current namespace, or, given {@link VethEnd}s, each end in its own
  * namespace with its final name, MAC and MTU in one request. Throws {@link NetlinkError}: EEXIST, EPERM, EINVAL.
  */
-export function createVethPair(host: string | VethEnd, peer: string | VethEnd): void {
-  const end = (value: string | VethEnd): VethEnd => (typeof value === 'string' ? { name: value } : value);
+export function createVethPair(host: string | FirstVethEnd, peer: string | VethEnd): void {
+  const end = <T>(value: string | T): T | VethEnd => (typeof value === 'string' ? { name: value } : value);
   withConnection((conn) => createVeth(conn, end(host), end(peer)));
 }
 

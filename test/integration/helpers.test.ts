@@ -79,6 +79,11 @@ describe('createVethPair', () => {
 });
 
 describe('moving and renaming', () => {
+  test('sets the first end up in the same request', () => {
+    host.inside(() => nl.createVethPair({ name: 'a0', up: true }, { name: 'eth0', netnsFd: other.fd }));
+    expect(host.inside(() => nl.listAllLinks()).find(({ name }) => name === 'a0')?.up).toBe(true);
+    expect(other.inside(() => nl.listAllLinks()).find(({ name }) => name === 'eth0')?.up).toBe(false);
+  });
   test('moveLinkIntoNetnsFdAndRename moves, renames, and leaves the fd open', () => {
     host.inside(() => {
       nl.createVethPair('a0', 'b0');

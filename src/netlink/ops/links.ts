@@ -24,7 +24,11 @@ export interface VethEnd {
   readonly mtu?: number;
   /** Interface group, for {@link deleteLinksByGroup}. */
   readonly group?: number;
-  /** Set the end up in the same request. */
+}
+
+/** The first end of a veth pair. */
+export interface FirstVethEnd extends VethEnd {
+  /** Set it up in the same request. The kernel does so for this end only: the other has no peer yet by then. */
   readonly up?: boolean;
 }
 
@@ -33,13 +37,14 @@ function endAttributes(end: VethEnd): LinkAttributes {
 }
 
 /** The request of {@link createVeth}, for a batch. */
-export function vethRequest(host: VethEnd, peer: VethEnd): Request {
+export function vethRequest(host: FirstVethEnd, peer: VethEnd): Request {
+  const flags = host.up === true ? { flags: abi.IFF_UP, change: abi.IFF_UP } : {};
   const linkinfo = { kind: 'veth', data: vethPeer(endAttributes(peer)) };
   return {
     type: RTM_NEWLINK,
     name: 'RTM_NEWLINK',
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    payload: linkMessage.encode({}, { ...endAttributes(host), linkinfo }),
+    payload: linkMessage.encode(flags, { ...endAttributes(host), linkinfo }),
     what: `create veth pair ${host.name} and ${peer.name}`,
   };
 }
@@ -54,16 +59,16 @@ export interface VethIndexes {
  * Creates a veth pair, each end in its namespace under its final name, MAC and MTU, with one request: the kernel
  * makes both or neither. Throws {@link NetlinkError}: EEXIST (a name is taken), EPERM, EINVAL (a bad name).
  */
-export function createVeth(conn: Connection, host: VethEnd, peer: VethEnd): void {
+export function createVeth(conn: Connection, host: FirstVethEnd, peer: VethEnd): void {
   conn.request(vethRequest(host, peer));
 }
 
 /** Like {@link createVeth} with the host end in the connection's namespace; returns each end's index in its own. */
 export function createVethHere(
   conn: Connection,
-  host: Omit<VethEnd, 'netnsFd'>,
+  host: Omit<FirstVethEnd, 'netnsFd'>,
   peer: VethEnd,
-): { readonly index: number; readonly peerIndex: number } {
+): VethIndexes {
   const request = vethRequest(host, peer);
   // With NLM_F_ECHO newer kernels answer with the link that was made, which spares asking for it.
   const [echo] = conn.request({ ...request, flags: (request.flags ?? 0) | NLM_F_ECHO });
