@@ -114,7 +114,12 @@ function attach(
     } catch (error) {
       // A link that stood in the way is somebody else's, and must not be undone.
       created = !isErrno(error, 'EEXIST');
-      throw created || findLinkIndex(host, hostName) === undefined ? error : nameTaken(host, hostName, key);
+      if (created) throw error;
+      if (findLinkIndex(host, hostName) !== undefined) throw nameTaken(host, hostName, key);
+      throw new CniError(
+        100,
+        `${env.netns} has an interface ${env.ifname} already, which is somebody else's`,
+      );
     }
     const hostEnd: End = { ifindex: ends.index, name: hostName, mac: macs.host };
     const containerEnd: End = { ifindex: ends.peerIndex, name: env.ifname, mac };

@@ -42,7 +42,7 @@ export function createVethPair(host: string | FirstVethEnd, peer: string | VethE
 /**
  * Moves a link into the namespace behind `netnsFd` and renames it there, with one request that carries
  * IFLA_NET_NS_FD and IFLA_IFNAME. The caller keeps its fd; when it fails the link is where it was, under its old
- * name. Throws {@link NotFoundError} for a missing link, {@link NetlinkError} EEXIST for a name that is taken there.
+ * name, but may be down and without its addresses, as the kernel leaves it after a move. Throws {@link NotFoundError} for a missing link, {@link NetlinkError} EEXIST for a name that is taken there.
  */
 export function moveLinkIntoNetnsFdAndRename(link: string, netnsFd: number, newName: string): void {
   withConnection((conn) => {

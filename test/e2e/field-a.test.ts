@@ -132,8 +132,9 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
     await pod.pair('eth0');
     const before = await host.snapshot();
     const inside = await pod.ip('-j', 'address');
-    const { msg } = await host.refused('ADD', { netns: pod });
-    expect(msg).toMatch(/eth0.*EEXIST/);
+    const { code, msg } = await host.refused('ADD', { netns: pod });
+    expect(code).toBe(100);
+    expect(msg).toBe(`${pod.path} has an interface eth0 already, which is somebody else's`);
     await host.expectClean(before);
     expect(await pod.ip('-j', 'address')).toBe(inside);
     await host.ok('DEL', { netns: pod });
