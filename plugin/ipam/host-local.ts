@@ -4,7 +4,7 @@ import { CniError, ErrPluginNotAvailable } from '../../src/cni/error.ts';
 import { parseResolvConf } from '../../src/cni/resolv-conf.ts';
 import { ConfigError, errorMessage } from '../../src/errors.ts';
 import { formatIp, type IpAddress, parseIp } from '../../src/ip/address.ts';
-import { describeRange, resolveRangeSets } from '../../src/ipam/ranges.ts';
+import { describeRange } from '../../src/ip/range.ts';
 import { openStore } from '../../src/ipam/store.ts';
 import { readFileSync } from '../../src/sys/fs.ts';
 import type { Ipam } from './ipam.ts';
@@ -16,7 +16,7 @@ import type { Ipam } from './ipam.ts';
  * passed over.
  */
 export function hostLocal(config: NetworkConfig, ipam: IpamConfig): Ipam {
-  const { dataDir, lockTimeoutMs, resolvConf, routes } = ipam;
+  const { dataDir, lockTimeoutMs, ranges, resolvConf, routes } = ipam;
   const store = openStore(dataDir, config.name, lockTimeoutMs === undefined ? {} : { lockTimeoutMs });
   return {
     dataDir,
@@ -24,8 +24,7 @@ export function hostLocal(config: NetworkConfig, ipam: IpamConfig): Ipam {
     add: ({ key, args, undo, inUse, ...rest }) => {
       // Before anything is leased, for it may fail.
       const dns = resolvConf === undefined ? {} : parseResolvConf(readFileSync(resolvConf));
-      const sets = resolveRangeSets(ipam.ranges, 'ipam.ranges');
-      const pods = store.allocate(key, sets, requestedAddresses(config, args), { inUse, ...rest });
+      const pods = store.allocate(key, ranges, requestedAddresses(config, args), { inUse, ...rest });
       undo.register(() => store.release(key));
       return { pods, routes, dns };
     },
@@ -51,10 +50,9 @@ export function hostLocal(config: NetworkConfig, ipam: IpamConfig): Ipam {
           cause: error,
         });
       }
-      const sets = resolveRangeSets(ipam.ranges, 'ipam.ranges');
-      if (store.hasFree(sets)) return;
-      const ranges = sets.flat().map(describeRange).join(', ');
-      throw new CniError(ErrPluginNotAvailable, `no address available in ${ranges}`);
+      if (store.hasFree(ranges)) return;
+      const all = ranges.flat().map(describeRange).join(', ');
+      throw new CniError(ErrPluginNotAvailable, `no address available in ${all}`);
     },
   };
 }

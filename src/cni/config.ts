@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import { type Family, parseIp, parsePrefix } from '../ip/address.ts';
+import type { RangeSet } from '../ip/range.ts';
 import { documentVersion, isObject, type JsonObject, parseDocument } from './document.ts';
 import type { Command } from './environment.ts';
 import { CniError, ErrInvalidNetworkConfig } from './error.ts';
@@ -7,7 +8,7 @@ import { isHostLocal, isStatic, validateConfig } from './generated/validate-conf
 import { refuseTypos } from './known-keys.ts';
 import { MAC_RULE, parseUnicastMac } from './mac.ts';
 import { checkedPortMappings, type PortRequest } from './port-mappings.ts';
-import { checkedRangeSets, type PlacedRange, type RangeInput } from './ranges.ts';
+import { checkedRangeSets, type PlacedRange } from './ranges.ts';
 import type { RawConfig, RawHostLocal, RawRange, RawStatic } from './raw.ts';
 import { decodeResult, type Result } from './result.ts';
 import { type Dns, type Route, readNewRoute, tidyDns } from './route.ts';
@@ -15,7 +16,6 @@ import { interpretTuning, type Tuning } from './tuning.ts';
 import { MISSING, notAllowed, refusal } from './validate.ts';
 import { atLeast, type CniVersion } from './versions.ts';
 
-export type { RangeInput } from './ranges.ts';
 export type { Dns, Route } from './route.ts';
 
 /** Where host-local keeps its leases unless the configuration says otherwise, as the reference plugin does. */
@@ -41,7 +41,7 @@ export interface IpamConfig {
   /** Absolute path; the network's name is appended to it. */
   readonly dataDir: string;
   /** Range sets of host-local, in order: runtimeConfig.ipRanges, the single range, ranges. */
-  readonly ranges: readonly (readonly RangeInput[])[];
+  readonly ranges: readonly RangeSet[];
   readonly routes: readonly Route[];
   readonly lockTimeoutMs?: number;
   /** A resolv.conf file whose content becomes the result's dns (host-local). */
@@ -220,10 +220,9 @@ function interpretMtu(raw: RawConfig, ipam: IpamConfig | undefined): number | un
   const fromArgs = raw.args?.cni?.mtu;
   const mtu = fromArgs || raw.mtu || 0;
   if (mtu === 0) return undefined;
-  const isIpv6 = (text: string): boolean => parsePrefix(text)?.address.family === 6;
   const hasIpv6 =
-    ipam?.ranges.some((set) => set.some((range) => isIpv6(range.subnet))) ||
-    ipam?.addresses?.some(({ address }) => isIpv6(address));
+    ipam?.ranges.some((set) => set.some(({ subnet }) => subnet.address.family === 6)) ||
+    ipam?.addresses?.some(({ address }) => parsePrefix(address)?.address.family === 6);
   if (hasIpv6 && mtu < LEAST_IPV6_MTU) {
     throw notAllowed(
       fromArgs ? 'args.cni.mtu' : 'mtu',

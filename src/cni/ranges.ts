@@ -2,8 +2,6 @@ import { ConfigError } from '../errors.ts';
 import {
   addressBits,
   contains,
-  type Family,
-  formatIp,
   formatPrefix,
   type IpAddress,
   type IpPrefix,
@@ -13,16 +11,9 @@ import {
   parsePrefix,
   sameIp,
 } from '../ip/address.ts';
+import type { IpRange, RangeSet } from '../ip/range.ts';
 import type { RawRange } from './raw.ts';
 import { notAllowed } from './validate.ts';
-
-/** One range of addresses of host-local, checked; bounds and gateway that are missing take their defaults later. */
-export interface RangeInput {
-  readonly subnet: string;
-  readonly rangeStart?: string;
-  readonly rangeEnd?: string;
-  readonly gateway?: string;
-}
 
 /** A range as it stands in the document, and where. */
 export interface PlacedRange {
@@ -30,66 +21,64 @@ export interface PlacedRange {
   readonly raw: RawRange;
 }
 
-/** A checked range and what it spans. */
-interface Span {
-  readonly path: string;
-  readonly input: RangeInput;
-  readonly family: Family;
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
 /**
- * Checks range sets as host-local does, and what that lets through: a bound on the network or broadcast address,
- * a gateway outside the subnet.
+ * Checks range sets as host-local does, and what that lets through (a bound on the network or broadcast address, a
+ * gateway outside the subnet), and completes them with its defaults: the gateway is the first address behind the
+ * network's, and all from there to the last (IPv6) or the last but one (IPv4, whose last is the broadcast address) may
+ * be given out; the gateway itself is left out when addresses are given.
  *
- * @returns the same sets, without nulls and empty strings
  * @throws ConfigError with the path of the value at fault
  */
-export function checkedRangeSets(sets: readonly (readonly PlacedRange[])[]): RangeInput[][] {
-  const earlier: Span[] = [];
+export function checkedRangeSets(sets: readonly (readonly PlacedRange[])[]): RangeSet[] {
+  const earlier: (PlacedRange & { readonly range: IpRange })[] = [];
   return sets.map((set) => {
-    const spans = set.map(checkedRange);
-    for (const span of spans) {
-      const first = spans[0];
-      if (first !== undefined && span.family !== first.family) {
-        const allowed = `IPv${first.family} only, as ${first.path}: one range set is of one family`;
-        throw notAllowed(`${span.path}.subnet`, span.input.subnet, allowed);
+    const placed = set.map((it) => ({ ...it, range: checkedRange(it) }));
+    const [first] = placed;
+    for (const it of placed) {
+      const family = first?.range.subnet.address.family;
+      if (it.range.subnet.address.family !== family) {
+        const allowed = `IPv${family} only, as ${first?.path}: one range set is of one family`;
+        throw notAllowed(`${it.path}.subnet`, it.raw.subnet, allowed);
       }
-      const other = earlier.find(
-        (it) => it.family === span.family && it.start <= span.end && span.start <= it.end,
-      );
+      const other = earlier.find(({ range }) => overlaps(range, it.range));
       if (other !== undefined) {
         throw new ConfigError(
-          `${span.path}.subnet`,
-          `${span.input.subnet} overlaps ${other.path} (${other.input.subnet})`,
+          `${it.path}.subnet`,
+          `${it.raw.subnet} overlaps ${other.path} (${other.raw.subnet})`,
         );
       }
-      earlier.push(span);
+      earlier.push(it);
     }
-    return spans.map((span) => span.input);
+    return placed.map(({ range }) => range);
   });
 }
 
-function checkedRange({ path, raw }: PlacedRange): Span {
+function overlaps(a: IpRange, b: IpRange): boolean {
+  return (
+    a.subnet.address.family === b.subnet.address.family &&
+    a.rangeStart.value <= b.rangeEnd.value &&
+    b.rangeStart.value <= a.rangeEnd.value
+  );
+}
+
+function checkedRange({ path, raw }: PlacedRange): IpRange {
   const subnet = checkedSubnet(`${path}.subnet`, raw.subnet);
   const { family } = subnet.address;
+  const first = { family, value: subnet.address.value + 1n };
+  const last = { family, value: lastOf(subnet).value - (family === 4 ? 1n : 0n) };
   const start = bound(`${path}.rangeStart`, raw.rangeStart, subnet);
   const end = bound(`${path}.rangeEnd`, raw.rangeEnd, subnet);
-  const gateway = bound(`${path}.gateway`, raw.gateway, subnet);
-  const startValue = start?.value ?? subnet.address.value + 1n;
-  const endValue = end?.value ?? lastOf(subnet).value - (family === 4 ? 1n : 0n);
-  if (startValue > endValue) {
+  const range: IpRange = {
+    subnet,
+    rangeStart: start ?? first,
+    rangeEnd: end ?? last,
+    gateway: bound(`${path}.gateway`, raw.gateway, subnet) ?? first,
+  };
+  if (range.rangeStart.value > range.rangeEnd.value) {
     const key = end === undefined ? 'rangeStart' : 'rangeEnd';
     throw notAllowed(`${path}.${key}`, raw[key], 'a rangeStart that is not above rangeEnd');
   }
-  const input: RangeInput = {
-    subnet: raw.subnet,
-    ...(start === undefined ? {} : { rangeStart: formatIp(start) }),
-    ...(end === undefined ? {} : { rangeEnd: formatIp(end) }),
-    ...(gateway === undefined ? {} : { gateway: formatIp(gateway) }),
-  };
-  return { path, input, family, start: startValue, end: endValue };
+  return range;
 }
 
 function checkedSubnet(path: string, text: string): IpPrefix {

@@ -1,14 +1,14 @@
 import type { IpAddress } from '../ip/address.ts';
-import type { IpamRange, RangeSet } from './ranges.ts';
+import type { IpRange, RangeSet } from '../ip/range.ts';
 
 /** An address that may be given out, and the range that it is of. */
 export interface Candidate {
-  readonly range: IpamRange;
+  readonly range: IpRange;
   readonly ip: IpAddress;
 }
 
 /** Whether `ip` lies between the bounds of `range`. */
-export function inRange(range: IpamRange, ip: IpAddress): boolean {
+export function inRange(range: IpRange, ip: IpAddress): boolean {
   const { rangeStart, rangeEnd } = range;
   return ip.family === rangeStart.family && ip.value >= rangeStart.value && ip.value <= rangeEnd.value;
 }
@@ -42,6 +42,6 @@ export function* candidates(set: RangeSet, last: IpAddress | undefined): Generat
   }
 }
 
-function whole(range: IpamRange): { range: IpamRange; from: bigint; to: bigint } {
+function whole(range: IpRange): { range: IpRange; from: bigint; to: bigint } {
   return { range, from: range.rangeStart.value, to: range.rangeEnd.value };
 }

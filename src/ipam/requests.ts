@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import { formatIp, type IpAddress } from '../ip/address.ts';
+import { describeRange, type RangeSet } from '../ip/range.ts';
 import { type Candidate, inRange, isGateway } from './candidates.ts';
-import { describeRange, type RangeSet } from './ranges.ts';
 
 /**
  * Finds the range set of each requested address: a set gives one address, so it takes one request at most.

@@ -1,5 +1,6 @@
 import { ConfigError, isErrno } from '../errors.ts';
 import { formatIp, type IpAddress, type IpPrefix, parseIp } from '../ip/address.ts';
+import { describeRange, type RangeSet } from '../ip/range.ts';
 import { LockTimeoutError, withFlock } from '../sys/flock.ts';
 import { assertWritableFolder, mkdirSync, readFileSync } from '../sys/fs.ts';
 import { type Candidate, candidates } from './candidates.ts';
@@ -7,7 +8,6 @@ import { LeaseExistsError, RangeExhaustedError } from './errors.ts';
 import { formatLease, type LeaseOwner } from './lease.ts';
 import { LeaseFolder, type Slot } from './lease-folder.ts';
 import { OwnerIndex } from './owner-index.ts';
-import { describeRange, type RangeSet } from './ranges.ts';
 import { matchRequests } from './requests.ts';
 
 export type { LeaseOwner } from './lease.ts';

@@ -21,9 +21,9 @@ import { formatIp, formatPrefix, type IpAddress, parseIp } from '../../src/ip/ad
 import { LeaseExistsError, RangeExhaustedError } from '../../src/ipam/errors.ts';
 import { LeaseFolder } from '../../src/ipam/lease-folder.ts';
 import { OwnerIndex } from '../../src/ipam/owner-index.ts';
-import { type RangeSet, type RangeSpec, resolveRangeSets } from '../../src/ipam/ranges.ts';
 import { type LeaseOwner, type LeaseStore, openStore } from '../../src/ipam/store.ts';
 import { LockTimeoutError } from '../../src/sys/flock.ts';
+import { rangeSets } from '../support/ranges.ts';
 
 const WORKER = fileURLToPath(new URL('../support/ipam-worker.ts', import.meta.url));
 const HOST_LOCAL = '/usr/lib/cni/host-local';
@@ -48,8 +48,7 @@ afterEach(() => {
 });
 
 const who = (containerId: string, ifname = 'eth0'): LeaseOwner => ({ containerId, ifname });
-const sets = (...specs: RangeSpec[][]): RangeSet[] => resolveRangeSets(specs, 'ranges');
-const small = sets([{ subnet: '10.99.0.0/29' }]);
+const small = rangeSets([{ subnet: '10.99.0.0/29' }]);
 
 function address(text: string): IpAddress {
   const ip = parseIp(text);
@@ -108,7 +107,7 @@ describe('on disk it is host-local', () => {
   });
 
   test('one address for each range set, with prefix length and gateway', () => {
-    const both = sets([{ subnet: '10.99.0.0/29', gateway: '10.99.0.6' }], [{ subnet: 'fd00:99::/64' }]);
+    const both = rangeSets([{ subnet: '10.99.0.0/29', gateway: '10.99.0.6' }], [{ subnet: 'fd00:99::/64' }]);
     const given = store.allocate(who('pod-a'), both, []);
     expect(given.map((one) => [formatPrefix(one.address), formatIp(one.gateway)])).toEqual([
       ['10.99.0.1/29', '10.99.0.6'],
@@ -119,7 +118,7 @@ describe('on disk it is host-local', () => {
   });
 
   test('B23: a requested address in a long spelling has its lease in the canonical one', () => {
-    expect(add('pod-a', sets([{ subnet: 'fd00:99::/64' }]), 'FD00:0099:0:0:0:0:0:000A')).toEqual([
+    expect(add('pod-a', rangeSets([{ subnet: 'fd00:99::/64' }]), 'FD00:0099:0:0:0:0:0:000A')).toEqual([
       'fd00:99::a/64',
     ]);
     expect(leases()).toEqual(['fd00:99::a']);
@@ -173,7 +172,7 @@ describe('which address', () => {
   });
 
   test('a set of two ranges is used up one after the other and then wraps', () => {
-    const two = sets([{ subnet: '10.99.0.0/30' }, { subnet: '10.98.0.0/29', rangeEnd: '10.98.0.3' }]);
+    const two = rangeSets([{ subnet: '10.99.0.0/30' }, { subnet: '10.98.0.0/29', rangeEnd: '10.98.0.3' }]);
     expect(['a', 'b', 'c'].map((id) => add(id, two)[0])).toEqual([
       '10.99.0.2/30',
       '10.98.0.2/29',
@@ -184,7 +183,7 @@ describe('which address', () => {
   });
 
   test('a full range is an error that says so, and no other set keeps an address', () => {
-    const both = sets([{ subnet: 'fd00:99::/64' }], [{ subnet: '10.99.0.0/30' }]);
+    const both = rangeSets([{ subnet: 'fd00:99::/64' }], [{ subnet: '10.99.0.0/30' }]);
     add('a', both);
     const error = failure(() => add('b', both));
     expect(error).toBeInstanceOf(RangeExhaustedError);
@@ -196,13 +195,13 @@ describe('which address', () => {
   });
 
   test('B10: a /30 gives its one address and no more', () => {
-    const tiny = sets([{ subnet: '10.99.0.0/30' }]);
+    const tiny = rangeSets([{ subnet: '10.99.0.0/30' }]);
     expect(add('a', tiny)).toEqual(['10.99.0.2/30']);
     expect(failure(() => add('b', tiny))).toBeInstanceOf(RangeExhaustedError);
   });
 
   test('B13: .255 and .0 of a big subnet are given', () => {
-    const middle = sets([{ subnet: '10.1.0.0/16', rangeStart: '10.1.2.255', rangeEnd: '10.1.3.0' }]);
+    const middle = rangeSets([{ subnet: '10.1.0.0/16', rangeStart: '10.1.2.255', rangeEnd: '10.1.3.0' }]);
     expect([add('a', middle), add('b', middle)]).toEqual([['10.1.2.255/16'], ['10.1.3.0/16']]);
   });
 
@@ -219,7 +218,7 @@ describe('which address', () => {
   });
 
   test('a run of several hundred taken addresses is passed in one go', () => {
-    const big = sets([{ subnet: '10.1.0.0/16' }]);
+    const big = rangeSets([{ subnet: '10.1.0.0/16' }]);
     for (let i = 2; i < 1000; i++) write(`10.1.${i >> 8}.${i & 255}`, `other-${i}\r\neth0`);
     expect(add('pod', big)).toEqual(['10.1.3.232/16']);
   });
@@ -269,7 +268,7 @@ describe('leases that ought not to be there', () => {
   });
 
   test('B03: an empty lease far behind hundreds of real ones is found before the range counts as full', () => {
-    const range = sets([{ subnet: '10.1.0.0/24' }]);
+    const range = rangeSets([{ subnet: '10.1.0.0/24' }]);
     for (let n = 2; n < 255; n++) write(`10.1.0.${n}`, n === 200 ? '' : `other-${n}\r\neth0`);
     expect(add('pod', range)).toEqual(['10.1.0.200/24']);
   });
@@ -356,7 +355,7 @@ describe('leases that ought not to be there', () => {
 
 describe('the index', () => {
   test('does not hide what others did, however soon after us', () => {
-    const wide = sets([{ subnet: '10.99.0.0/24' }]);
+    const wide = rangeSets([{ subnet: '10.99.0.0/24' }]);
     for (let i = 0; i < 50; i++) {
       add('ours', wide);
       write('10.99.0.200', 'theirs\r\neth0');
@@ -427,7 +426,7 @@ describe('the index', () => {
       rmSync(trace);
       return counts;
     };
-    add('first', sets([{ subnet: '10.0.0.0/8' }]));
+    add('first', rangeSets([{ subnet: '10.0.0.0/8' }]));
     const few = await files('pod');
     for (let i = 0; i < 20_000; i++) write(`10.1.${i >> 8}.${i & 255}`, `other-${i}\r\neth0`);
     // The first one afterwards makes the index anew.
@@ -498,7 +497,7 @@ describe('a folder that cannot be used', () => {
 
   test('a failure in the middle takes back what was leased', () => {
     mkdirSync(`${folder}/last_reserved_ip.1`, { recursive: true });
-    const both = sets([{ subnet: '10.99.0.0/29' }], [{ subnet: 'fd00:99::/64' }]);
+    const both = rangeSets([{ subnet: '10.99.0.0/29' }], [{ subnet: 'fd00:99::/64' }]);
     expect(failure(() => add('pod', both)).message).toContain('rename');
     expect(leases()).toEqual([]);
     expect(readdirSync(index)).toEqual([]);
@@ -525,7 +524,7 @@ describe.skipIf(HOST_LOCAL_MISSING !== '')(`with the reference host-local${HOST_
     execFileSync(HOST_LOCAL, { env: env(command, id), input: input(), encoding: 'utf8' });
   const given = (text: string): string =>
     (JSON.parse(text) as { ips: { address: string }[] }).ips[0]?.address.replace('/24', '') ?? '';
-  const range = sets([{ subnet: '10.1.0.0/24' }]);
+  const range = rangeSets([{ subnet: '10.1.0.0/24' }]);
 
   test('each goes on behind the other, frees the other’s leases and writes the same bytes', () => {
     expect(given(reference('ADD', 'ref'))).toBe('10.1.0.2');

@@ -1,12 +1,12 @@
 // A process that works on a lease store, for tests: `node ipam-worker.ts churn|fill|once DATADIR SUBNET ...`.
 import fs from 'node:fs';
 import { formatIp } from '../../src/ip/address.ts';
-import { resolveRangeSets } from '../../src/ipam/ranges.ts';
 import { openStore } from '../../src/ipam/store.ts';
+import { rangeSets } from './ranges.ts';
 
 const [mode = '', dataDir = '', subnet = '', name = '', count = '0'] = process.argv.slice(2);
 const store = openStore(dataDir, 'net');
-const sets = resolveRangeSets([[{ subnet }]], 'ranges');
+const sets = rangeSets([{ subnet }]);
 
 if (mode === 'fill') {
   const addresses: string[] = [];

@@ -3,6 +3,7 @@ import { parseNetworkConfig } from '../../src/cni/config.ts';
 import type { Command } from '../../src/cni/environment.ts';
 import { SUPPORTED_VERSIONS } from '../../src/cni/versions.ts';
 import { cniErrorOf } from '../support/cni.ts';
+import { rangeSets } from '../support/ranges.ts';
 
 const NET4 = '10.77.0.0/24';
 const NET6 = 'fd77::/64';
@@ -36,7 +37,7 @@ test('a plain configuration', () => {
     ipam: {
       type: 'host-local',
       dataDir: '/d',
-      ranges: [[{ subnet: NET4 }]],
+      ranges: rangeSets([{ subnet: NET4 }]),
       routes: [{ dst: '0.0.0.0/0' }],
       raw: IPAM,
     },
@@ -64,7 +65,7 @@ test('null, and what is empty as Go programs write it, counts as absent', () => 
   };
   const config = parse({ ...nothing, prevResult: null, runDir: '', ...ipam(keys) });
   expect({ ...config, ipam: undefined }).toEqual({ ...parse(), ipam: undefined });
-  expect(config.ipam).toMatchObject({ ranges: [[{ subnet: NET4 }]], routes: [{ dst: '::/0' }] });
+  expect(config.ipam).toMatchObject({ ranges: rangeSets([{ subnet: NET4 }]), routes: [{ dst: '::/0' }] });
 });
 
 describe('the document', () => {
@@ -263,7 +264,9 @@ describe('values that are not allowed: code 7, with path and what was there', ()
     );
     expect(code).toBe(7);
     expect(message).toContain('ipam.rangeStart: "10.99.0.3" is not allowed');
-    expect(parse(ipam({ subnet: '10.99.0.0/30' })).ipam?.ranges).toEqual([[{ subnet: '10.99.0.0/30' }]]);
+    expect(parse(ipam({ subnet: '10.99.0.0/30' })).ipam?.ranges).toEqual(
+      rangeSets([{ subnet: '10.99.0.0/30' }]),
+    );
   });
 
   test.each(['192.168.1.1', 'fd00::1', '10.99.0.0', '10.99.0.255'])(
@@ -277,7 +280,7 @@ describe('values that are not allowed: code 7, with path and what was there', ()
 
   test('B13: .255 and .0 are good bounds inside a larger subnet', () => {
     const range = { subnet: '10.1.0.0/16', rangeStart: '10.1.2.255', rangeEnd: '10.1.3.0' };
-    expect(parse(ipam(range)).ipam?.ranges).toEqual([[range]]);
+    expect(parse(ipam(range)).ipam?.ranges).toEqual(rangeSets([range]));
   });
 
   test('the error keeps a long value short', () => {
@@ -336,12 +339,14 @@ describe('ipam', () => {
         ranges: [[{ subnet: NET6 }], [{ subnet: '10.90.0.0/24' }, { subnet: '10.91.0.0/24' }]],
       }),
     });
-    expect(config.ipam?.ranges).toEqual([
-      [{ subnet: '10.88.0.0/24', rangeStart: '10.88.0.70' }],
-      [single],
-      [{ subnet: NET6 }],
-      [{ subnet: '10.90.0.0/24' }, { subnet: '10.91.0.0/24' }],
-    ]);
+    expect(config.ipam?.ranges).toEqual(
+      rangeSets(
+        [{ subnet: '10.88.0.0/24', rangeStart: '10.88.0.70' }],
+        [single],
+        [{ subnet: NET6 }],
+        [{ subnet: '10.90.0.0/24' }, { subnet: '10.91.0.0/24' }],
+      ),
+    );
   });
 
   test("the runtime's ranges alone will do", () => {
@@ -349,13 +354,13 @@ describe('ipam', () => {
       runtimeConfig: { IPRanges: [[{ Subnet: NET4 }]] },
       ...ipam({ subnet: undefined }),
     });
-    expect(config.ipam?.ranges).toEqual([[{ subnet: NET4 }]]);
+    expect(config.ipam?.ranges).toEqual(rangeSets([{ subnet: NET4 }]));
   });
 
   test('ranges of one subnet that do not overlap are good', () => {
     const first = { subnet: NET4, rangeStart: '10.77.0.10', rangeEnd: '10.77.0.20' };
     const second = { subnet: NET4, rangeStart: '10.77.0.21', rangeEnd: '10.77.0.30' };
-    expect(parse(ranges([first, second])).ipam?.ranges).toEqual([[first, second]]);
+    expect(parse(ranges([first, second])).ipam?.ranges).toEqual(rangeSets([first, second]));
   });
 
   test('keys of host-local', () => {
@@ -478,7 +483,7 @@ describe('unknown keys', () => {
       loglevel: 'debug',
     };
     expect(parse(foreign)).toEqual(parse());
-    expect(parse(ipam({ log: 1, kubernetes: {} })).ipam?.ranges).toEqual([[{ subnet: NET4 }]]);
+    expect(parse(ipam({ log: 1, kubernetes: {} })).ipam?.ranges).toEqual(rangeSets([{ subnet: NET4 }]));
   });
 
   test.each([
@@ -624,7 +629,11 @@ describe('DEL', () => {
 
   test('keeps good values next to bad ones', () => {
     const config = parse({ mtu: 1400, ipMasq: true, dns: 5, ...ipam({ gateway: 'nope' }) }, 'DEL');
-    expect(config).toMatchObject({ mtu: 1400, ipMasq: true, ipam: { ranges: [[{ subnet: NET4 }]] } });
+    expect(config).toMatchObject({
+      mtu: 1400,
+      ipMasq: true,
+      ipam: { ranges: rangeSets([{ subnet: NET4 }]) },
+    });
   });
 
   test.each([
