@@ -866,7 +866,8 @@ describe.each(EXECUTABLES)('%s', (name) => {
               call(
                 'ADD',
                 foreign({ ...ipam, routes: [{ dst: '192.0.2.0/24', gw: '203.0.113.1' }] }, { cniVersion }),
-                { containerId: 'c2' },
+                // Beside the first one's eth0, which would be refused before any route.
+                { containerId: 'c2', ifname: 'eth1' },
               ),
             ).code,
           ).toBe(102);
