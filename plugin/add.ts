@@ -14,6 +14,8 @@ import { createVethHere, findLink, findLinkIndex, setLinkRequest } from '../src/
 import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
+import { withNetnsFd } from '../src/sys/netns.ts';
+import { setSysctl } from '../src/sys/sysctl.ts';
 import { FEATURES } from './features/all.ts';
 import type { End } from './features/feature.ts';
 import { recordedGuard } from './features/guard.ts';
@@ -123,6 +125,7 @@ function attach(
     }
     const hostEnd: End = { ifindex: ends.index, name: hostName, mac: macs.host };
     const containerEnd: End = { ifindex: ends.peerIndex, name: env.ifname, mac };
+    enableIpv6(hostName, containerEnd.name, netnsFd, pods);
     configureContainer(inside, containerEnd, assignment);
     configureHost(host, hostEnd, hostInterfaceAlias(key), pods);
     const attached = { key, config, pods, netnsFd, host, inside, hostEnd, containerEnd };
@@ -165,6 +168,13 @@ function nameTaken(host: Connection, hostName: string, key: AttachmentKey): CniE
 function flagsFor(family: 4 | 6): number {
   // No duplicate can be on a link with two ends that we both own, and detection would delay the pod by a second.
   return family === 6 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NOPREFIXROUTE;
+}
+
+/** Lets both ends have IPv6 addresses where new links of the host or the container do not; nothing else changes. */
+function enableIpv6(hostName: string, ifname: string, netnsFd: number, pods: readonly PodAddress[]): void {
+  if (!pods.some(({ address }) => address.address.family === 6)) return;
+  setSysctl(`net/ipv6/conf/${hostName}/disable_ipv6`, '0');
+  withNetnsFd(netnsFd, () => setSysctl(`net/ipv6/conf/${ifname}/disable_ipv6`, '0'));
 }
 
 /**

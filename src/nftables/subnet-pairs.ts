@@ -1,8 +1,17 @@
-import { type IpAddress, type IpPrefix, ipToBytes, lastOf, networkOf } from '../ip/address.ts';
+import {
+  contains,
+  type IpAddress,
+  type IpPrefix,
+  ipFromBytes,
+  ipToBytes,
+  lastOf,
+  networkOf,
+} from '../ip/address.ts';
 import type { Request } from '../netlink/conn.ts';
-import { newSet, setElement } from '../netlink/message/nft.ts';
+import { decodeElements, listElements, newSet, setElement } from '../netlink/message/nft.ts';
 import { concat } from '../netlink/wire/buffer.ts';
 import { concatenated, TYPE_IP6ADDR, TYPE_IPADDR } from './names.ts';
+import type { SharedElement } from './transaction.ts';
 
 // Sets that tell whether source and destination of a packet are in one subnet: each element is a subnet, twice, and
 // there is one for each network and not for each container. They stay when the network goes.
@@ -42,16 +51,34 @@ export function findPair(table: string, prefix: string, { family, value }: IpAdd
   );
 }
 
-/** Adds the subnet of an address to the set of its family; EEXIST if it lies within one that is there. */
-export function addPair(table: string, prefix: string, subnet: IpPrefix): Request {
+/**
+ * Adds the subnet of an address to the set of its family. EEXIST if it lies within one that is there, or if others that
+ * are there lie within it, which it then takes the place of.
+ */
+export function addPair(table: string, prefix: string, subnet: IpPrefix): SharedElement {
   const first = ipToBytes(networkOf(subnet));
   const last = ipToBytes(lastOf(subnet));
   const set = `${prefix}${subnet.address.family}`;
-  return setElement(
-    'NEW',
-    table,
-    set,
-    { key: concat([first, first]), keyEnd: concat([last, last]) },
-    `subnet of a network (table inet ${table}, set ${set})`,
-  );
+  const what = `subnet of a network (table inet ${table}, set ${set})`;
+  return {
+    request: setElement(
+      'NEW',
+      table,
+      set,
+      { key: concat([first, first]), keyEnd: concat([last, last]) },
+      what,
+    ),
+    replaced: (conn) =>
+      conn
+        .dump(listElements(table, set))
+        .flatMap(decodeElements)
+        .filter(({ key, keyEnd = key }) =>
+          [key, keyEnd].every((bytes) => contains(subnet, ipAt(bytes, first.length))),
+        )
+        .map((element) => setElement('DEL', table, set, element, what)),
+  };
+}
+
+function ipAt(key: Uint8Array, length: number): IpAddress {
+  return ipFromBytes(key.subarray(0, length)) ?? { family: 4, value: 0n };
 }

@@ -54,18 +54,24 @@ export function tryCommit(
 
 const ATTEMPTS = 10;
 
+/** An element that several attachments add, and that may overlap with what others have added (EEXIST). */
+export interface SharedElement {
+  readonly request: Request;
+  /** The requests to delete what it takes the place of; none where it is covered by what is there. */
+  replaced(conn: Connection): Request[];
+}
+
 /**
- * Adds elements, as one transaction where that is possible: `shared` ones that others may have added before, or that may
- * be covered by what is there (EEXIST), and `own` ones. If what they belong to is not there, `base()` makes it.
+ * Adds elements, as one transaction where that is possible: `shared` ones and `own` ones. If what they belong to is not there, `base()` makes it.
  * Throws {@link NetlinkError}.
  */
 export function addOrInstall(
   conn: Connection,
   base: () => readonly Request[],
-  shared: readonly Request[],
+  shared: readonly SharedElement[],
   own: readonly Request[],
 ): void {
-  const all = [...shared, ...own];
+  const all = [...shared.map(({ request }) => request), ...own];
   const add = (): void => {
     if (shared.length === 0) {
       commit(conn, own);
@@ -73,7 +79,13 @@ export function addOrInstall(
     }
     if (tryCommit(conn, all, 'EEXIST') === undefined) return;
     // Of those that are not covered nothing has been added yet.
-    for (const one of shared) tryCommit(conn, [one], 'EEXIST');
+    for (const { request, replaced } of shared) {
+      if (tryCommit(conn, [request], 'EEXIST') === undefined) continue;
+      commitUnchanged(conn, () => {
+        const inTheWay = replaced(conn);
+        return inTheWay.length === 0 ? [] : [...inTheWay, request];
+      });
+    }
     commit(conn, own);
   };
   let inTheWay: Error | undefined;

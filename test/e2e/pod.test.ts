@@ -76,6 +76,21 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(call('DEL', config())).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
+  test('IPv6 is switched on for the two ends of a pair where new links have none, and nowhere else', () => {
+    const inside = (...args: string[]): string => run('ip', 'netns', 'exec', pod.name, ...args);
+    run('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
+    inside('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
+    try {
+      const { interfaces } = JSON.parse(call('ADD', config()).stdout);
+      inside('ping', '-c1', '-W2', 'fd99::1');
+      expect(run('sysctl', '-n', `net.ipv6.conf.${interfaces[0].name}.disable_ipv6`)).toBe('0\n');
+      expect(run('sysctl', '-n', 'net.ipv6.conf.default.disable_ipv6')).toBe('1\n');
+      expect(call('DEL', config()).status).toBe(0);
+    } finally {
+      run('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=0');
+    }
+  });
+
   test('CHECK names each single thing that is off', () => {
     const result = JSON.parse(call('ADD', config()).stdout);
     const [{ name: hostName }] = result.interfaces;

@@ -62,6 +62,21 @@ test('a subnet that is covered already does not keep the others out', () => {
   expect(elements('local6')).toEqual(['fd09::/64 . fd09::/64']);
 });
 
+test('a subnet that has become larger takes the place of what lies within it', () => {
+  const prefixes = (...texts: string[]) => texts.flatMap((text) => parsePrefix(text) ?? []);
+  const elements = (): string[] =>
+    nft('list', 'set', 'inet', 'plumb', 'local4')
+      .match(/[\d.]+\/\d+ \. [\d.]+\/\d+/g)
+      ?.toSorted() ?? [];
+  host.inside(() => {
+    addMasquerade('plumb0000000001', prefixes('10.1.0.0/24', '10.1.7.0/24', '10.2.0.0/24'));
+    addMasquerade('plumb0000000002', prefixes('10.1.0.0/16'));
+  });
+  expect(elements()).toEqual(['10.1.0.0/16 . 10.1.0.0/16', '10.2.0.0/24 . 10.2.0.0/24']);
+  host.inside(() => addMasquerade('plumb0000000003', prefixes('10.1.0.0/24')));
+  expect(elements()).toEqual(['10.1.0.0/16 . 10.1.0.0/16', '10.2.0.0/24 . 10.2.0.0/24']);
+});
+
 test('two first calls at once make the rules once, and both have their element', () => {
   const listed = host.inside(() => {
     intruder.countdown = 2;
