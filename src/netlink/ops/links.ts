@@ -88,6 +88,39 @@ export function createBridge(conn: Connection, name: string): void {
   });
 }
 
+/** An intermediate functional block: what is redirected to it goes on where it came from, after its qdisc. */
+export interface IfbSpec {
+  readonly name: string;
+  readonly mtu?: number;
+  readonly mac?: string;
+  /** Packets that its qdisc may hold, where that counts packets; 32 when it is left out. */
+  readonly txQueueLength?: number;
+  /** Set it up in the same request. */
+  readonly up?: boolean;
+}
+
+/** The request of {@link createIfb}, for a batch. */
+export function ifbRequest({ name, mtu, mac, txQueueLength, up = false }: IfbSpec): Request {
+  return {
+    type: RTM_NEWLINK,
+    name: 'RTM_NEWLINK',
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: linkMessage.encode(up ? { flags: abi.IFF_UP, change: abi.IFF_UP } : {}, {
+      ifname: name,
+      address: mac,
+      mtu,
+      txQueueLength,
+      linkinfo: { kind: 'ifb' },
+    }),
+    what: `create ifb ${name}`,
+  };
+}
+
+/** Creates an ifb. Throws {@link NetlinkError}: EEXIST (the name is taken), EOPNOTSUPP (the kernel has no ifb). */
+export function createIfb(conn: Connection, spec: IfbSpec): void {
+  conn.request(ifbRequest(spec));
+}
+
 /** A link, by name or by index. */
 export type LinkRef = string | number;
 
@@ -238,13 +271,60 @@ export function deleteLink(conn: Connection, link: LinkRef): void {
 /** Deletes every link of an interface group in one request; an empty group is success. */
 export function deleteLinksByGroup(conn: Connection, group: number): void {
   try {
-    conn.request({
-      type: RTM_DELLINK,
-      name: 'RTM_DELLINK',
-      payload: linkMessage.encode({}, { group }),
-      what: `delete links of group ${group}`,
-    });
+    conn.request(groupDeletion(group));
   } catch (error) {
     if (!isErrno(error, 'ENODEV')) throw error;
   }
+}
+
+/**
+ * Deletes several links at once, so that the kernel waits only once until nobody uses them (RCU): they are put into an
+ * interface group of their own, and the group is deleted. Links that are gone already are success.
+ *
+ * The group's number is made of the first link's index, which nobody else has, above 2^30. Whether it is free, the
+ * kernel is asked right before; if a link of somebody else's is in it, or the kernel cannot tell, the links are
+ * deleted one after another. Throws {@link NetlinkError}.
+ */
+export function deleteLinks(conn: Connection, indexes: readonly number[]): void {
+  const [first, ...others] = indexes;
+  if (first === undefined) return;
+  const group = OWN_GROUPS + (first % OWN_GROUPS);
+  if (others.length === 0 || !isEmptyGroup(conn, group)) {
+    for (const index of indexes) deleteLink(conn, index);
+    return;
+  }
+  const moves = indexes.map((index) => setLinkRequest(index, { group }));
+  for (const outcome of conn.batch([...moves, groupDeletion(group)]))
+    if (outcome !== undefined && !isErrno(outcome, 'ENODEV')) throw outcome;
+}
+
+const OWN_GROUPS = 2 ** 30;
+
+/**
+ * Asks for a change of the group's links that each of them would refuse before anything is changed: the options of an
+ * address family that does not exist. There is no other way to ask for a group but to list all links. Kernels before
+ * 6.4 refuse at once, whether there are links or not.
+ */
+function isEmptyGroup(conn: Connection, group: number): boolean {
+  const [outcome] = conn.batch([
+    {
+      type: RTM_NEWLINK,
+      name: 'RTM_NEWLINK',
+      payload: linkMessage.encode({}, { group, afSpec: { unknown: [{ type: AF_NONE, data: NO_OPTIONS }] } }),
+      what: `look for links of group ${group}`,
+    },
+  ]);
+  return outcome === undefined;
+}
+
+const AF_NONE = 0xff;
+const NO_OPTIONS = new Uint8Array(0);
+
+function groupDeletion(group: number): Request {
+  return {
+    type: RTM_DELLINK,
+    name: 'RTM_DELLINK',
+    payload: linkMessage.encode({}, { group }),
+    what: `delete links of group ${group}`,
+  };
 }

@@ -44,6 +44,26 @@ export const u32 = unsigned(4, HOST);
 export const be16 = unsigned(2, NETWORK);
 export const be32 = unsigned(4, NETWORK);
 
+/** An unsigned 64-bit integer in host order, as far as numbers are exact: up to 2^53 - 1. */
+export const u64: Codec<number> = {
+  encode(value) {
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new WireError(`${value} is not an unsigned integer of 53 bits`);
+    const out = new Uint8Array(8);
+    const view = viewOf(out);
+    view.setUint32(0, value % 2 ** 32, HOST);
+    view.setUint32(4, Math.floor(value / 2 ** 32), HOST);
+    return out;
+  },
+  decode(data) {
+    if (data.length < 8) throw new WireError(`need 8 bytes, have ${data.length}`);
+    const view = viewOf(data);
+    const value = view.getUint32(4, HOST) * 2 ** 32 + view.getUint32(0, HOST);
+    if (!Number.isSafeInteger(value)) throw new WireError(`${value} is beyond 53 bits`);
+    return value;
+  },
+};
+
 /** A signed 32-bit integer in host order. */
 export const i32: Codec<number> = {
   encode(value) {
