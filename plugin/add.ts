@@ -22,7 +22,14 @@ import { recordedGuard } from './features/guard.ts';
 import { mappingsOf, recordedPorts } from './features/ports.ts';
 import { enableForwarding } from './forwarding.ts';
 import type { Assignment, Ipam } from './ipam/ipam.ts';
-import { configuredRoute, gatewayRoutes, gatewaysOf, linkLocalAddress, type PodAddress } from './layout.ts';
+import {
+  configuredRoute,
+  DEFAULT_MTU,
+  gatewayRoutes,
+  gatewaysOf,
+  linkLocalAddress,
+  type PodAddress,
+} from './layout.ts';
 import { liveAttachments } from './live.ts';
 import {
   type AttachmentKey,
@@ -33,10 +40,8 @@ import {
 } from './names.ts';
 import { isOccupied } from './occupied.ts';
 import { type Sandbox, withSandbox } from './sandbox.ts';
-import { deleteHostEnd } from './teardown.ts';
+import { deleteHostLinks } from './teardown.ts';
 import { Undo } from './undo.ts';
-
-const DEFAULT_MTU = 1500;
 
 /** What {@link add} hands to the process: the result, and how to take everything back if it cannot be delivered. */
 export interface Added {
@@ -106,7 +111,7 @@ function attach(
     const mtu = config.mtu === undefined || config.mtu === 0 ? DEFAULT_MTU : config.mtu;
     let created = true;
     let ends: { readonly index: number; readonly peerIndex: number };
-    undo.register(() => created && deleteHostEnd(key));
+    undo.register(() => created && deleteHostLinks(key));
     try {
       ends = createVethHere(
         host,
@@ -134,6 +139,7 @@ function attach(
       interfaces: [
         { name: hostName, mac: macs.host, mtu },
         { name: env.ifname, mac, mtu, sandbox: env.netns },
+        ...FEATURES.flatMap((feature) => feature.interfaces?.(attached) ?? []),
       ],
       ips: pods.map(({ address, gateway }) => ({
         address: formatPrefix(address),

@@ -25,7 +25,7 @@ import type { Attached } from './features/feature.ts';
 import { isForwarding, isForwardingFrom } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { configuredRoute, gatewayRoutes, type PodAddress } from './layout.ts';
-import { type AttachmentKey, hostInterfaceName } from './names.ts';
+import { type AttachmentKey, hostInterfaceName, isIfb } from './names.ts';
 import { withSandbox } from './sandbox.ts';
 
 /** CHECK: throws {@link CniError} 102 that names each single thing that is not as ADD left it. */
@@ -169,7 +169,7 @@ function isHostRoute(route: Route, address: IpPrefix): boolean {
 
 /** The routes of a result that has nobody's interfaces but this attachment's; otherwise whose they are is not known. */
 function routesOnlyOurs(result: Result): readonly ConfiguredRoute[] {
-  return result.interfaces.length === 2 ? result.routes : [];
+  return result.interfaces.filter(({ name }) => !isIfb(name)).length === 2 ? result.routes : [];
 }
 
 /** What the IPAM finds. The error of one that is a plugin of its own reaches the runtime, unless more is at fault. */

@@ -6,7 +6,7 @@ import { listAllLinks } from '../src/netlink/helpers.ts';
 import { openRecords } from '../src/state/record.ts';
 import { FEATURES } from './features/all.ts';
 import type { Ipam } from './ipam/ipam.ts';
-import { type AttachmentKey, attachmentOfAlias, hostInterfaceName, isHostInterface } from './names.ts';
+import { type AttachmentKey, attachmentOfAlias, hostInterfaceName, isHostInterface, isIfb } from './names.ts';
 import { teardown } from './teardown.ts';
 
 /**
@@ -48,7 +48,7 @@ export function gc(config: NetworkConfig, ipam: Ipam): void {
   const sweeps = FEATURES.map((feature) => feature.survey());
   const links = listAllLinks();
   for (const link of links) {
-    const key = isHostInterface(link.name) ? attachmentOfAlias(link.alias) : undefined;
+    const key = isHostInterface(link.name) || isIfb(link.name) ? attachmentOfAlias(link.alias) : undefined;
     if (key !== undefined) suspect(key);
   }
   // One that was killed before it had record or alias is found by its lease.

@@ -14,6 +14,9 @@ import {
 import { RT_SCOPE_LINK } from '../src/netlink/abi/rtnetlink.ts';
 import type { RouteSpec } from '../src/netlink/ops/routes.ts';
 
+/** MTU of both ends unless the configuration says otherwise, in bytes. */
+export const DEFAULT_MTU = 1500;
+
 /** One address of the container, with the gateway that its host end answers for. */
 export interface PodAddress {
   readonly address: IpPrefix;

@@ -1,4 +1,4 @@
-import { deleteLink, findLink } from '../src/netlink/ops/links.ts';
+import { deleteLinks, findLink } from '../src/netlink/ops/links.ts';
 import { connect } from '../src/netlink/socket.ts';
 import type { AttachmentRecord } from '../src/state/record.ts';
 import { FEATURES } from './features/all.ts';
@@ -15,19 +15,24 @@ export function teardown(key: AttachmentKey, record: AttachmentRecord | undefine
   const hostName = hostInterfaceName(key);
   const last: (() => void)[] = [];
   for (const feature of FEATURES) feature.remove({ key, hostName, record, later: (step) => last.push(step) });
-  deleteHostEnd(key);
+  deleteHostLinks(key);
   return () => {
     for (const step of last) step();
   };
 }
 
-/** Deletes the host end of an attachment, if it is there and ours. Throws {@link NetlinkError}. */
-export function deleteHostEnd(key: AttachmentKey): void {
+/**
+ * Deletes the host end of an attachment, if it is there and ours, and the links that features have made for it.
+ * Throws {@link NetlinkError}.
+ */
+export function deleteHostLinks(key: AttachmentKey): void {
   const host = connect();
   try {
     const link = findLink(host, hostInterfaceName(key));
     // By its index: what has the name when the request arrives may be another link.
-    if (link !== undefined && isHostEndOf(link, key)) deleteLink(host, link.index);
+    const indexes = link !== undefined && isHostEndOf(link, key) ? [link.index] : [];
+    for (const feature of FEATURES) indexes.push(...(feature.companions?.(key, host) ?? []));
+    deleteLinks(host, indexes);
   } finally {
     host.close();
   }

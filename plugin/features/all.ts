@@ -1,3 +1,4 @@
+import { bandwidth } from './bandwidth.ts';
 import type { Feature } from './feature.ts';
 import { guard } from './guard.ts';
 import { masquerade } from './masquerade.ts';
@@ -5,4 +6,4 @@ import { ports } from './ports.ts';
 import { tuning } from './tuning.ts';
 
 /** Every feature, in the order of ADD: guarded first, and open to others only when all behind it is ready. */
-export const FEATURES: readonly Feature[] = [guard, tuning, masquerade, ports];
+export const FEATURES: readonly Feature[] = [guard, tuning, masquerade, bandwidth, ports];

@@ -1,4 +1,5 @@
 import type { NetworkConfig } from '../../src/cni/config.ts';
+import type { ResultInterface } from '../../src/cni/result.ts';
 import type { Connection } from '../../src/netlink/conn.ts';
 import type { AttachmentRecord } from '../../src/state/record.ts';
 import type { PodAddress } from '../layout.ts';
@@ -41,10 +42,14 @@ export interface Removal {
 export interface Feature {
   /** Sets it up if the configuration asks for it. Each step registers its undo before it runs. */
   add(it: Attached, undo: Undo): void;
+  /** The links on the host that it has made, for the result. */
+  interfaces?(it: Attached): ResultInterface[];
   /** What is not as ADD left it, in words. */
   check(it: Attached): string[];
   /** Takes it away, before the link goes; that there is nothing is success. */
   remove(it: Removal): void;
+  /** Indexes of its links on the host, which go together with the host end, in one request. */
+  companions?(key: AttachmentKey, host: Connection): number[];
   /**
    * Looks for what is there, and returns how to take away what belongs to host ends that are not in `present`. To be
    * called before the links are listed: whoever comes meanwhile has a link first.

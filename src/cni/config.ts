@@ -1,11 +1,12 @@
 import { ConfigError } from '../errors.ts';
 import { type Family, parseIp, parsePrefix } from '../ip/address.ts';
 import type { RangeSet } from '../ip/range.ts';
+import { type Bandwidth, interpretBandwidth } from './bandwidth.ts';
 import { documentVersion, isObject, type JsonObject, parseDocument } from './document.ts';
 import type { Command } from './environment.ts';
 import { CniError, ErrInvalidNetworkConfig } from './error.ts';
 import { isHostLocal, isStatic, validateConfig } from './generated/validate-config.js';
-import { refuseTypos } from './known-keys.ts';
+import { BANDWIDTH, refuseTypos } from './known-keys.ts';
 import { MAC_RULE, parseUnicastMac } from './mac.ts';
 import { checkedPortMappings, type PortRequest } from './port-mappings.ts';
 import { checkedRangeSets, type PlacedRange } from './ranges.ts';
@@ -16,6 +17,7 @@ import { interpretTuning, type Tuning } from './tuning.ts';
 import { MISSING, notAllowed, refusal } from './validate.ts';
 import { atLeast, type CniVersion } from './versions.ts';
 
+export type { Bandwidth, RateLimit } from './bandwidth.ts';
 export type { Dns, Route } from './route.ts';
 
 /** Where host-local keeps its leases unless the configuration says otherwise, as the reference plugin does. */
@@ -67,6 +69,8 @@ export interface NetworkConfig {
   /** Sysctls and attributes of the container's interface; absent where none is asked for. */
   readonly tuning?: Tuning;
   readonly dns?: Dns;
+  /** Absent when nothing is limited. */
+  readonly bandwidth?: Bandwidth;
   /** Absent for an interface without addresses (`"ipam": {}`), and for loopback. */
   readonly ipam?: IpamConfig;
   /** Requested addresses, with or without prefix length: of runtimeConfig.ips, else of args.cni.ips. */
@@ -115,7 +119,7 @@ export function parseNetworkConfig(text: string, command: Command): NetworkConfi
 }
 
 const ATTACHMENT_KEYS = ['cni.dev/valid-attachments', 'cni.dev/attachments'] as const;
-const CAPABILITY_KEYS = ['ips', 'mac', 'ipRanges', 'dns', 'portMappings'];
+const CAPABILITY_KEYS = ['ips', 'mac', 'ipRanges', 'dns', 'portMappings', 'bandwidth'];
 const PORT_KEYS = ['hostPort', 'containerPort', 'protocol', 'hostIP'];
 const NESTED_KEYS = ['servers', 'searches', 'options', 'subnet', 'rangeStart', 'rangeEnd', 'gateway'];
 
@@ -131,6 +135,7 @@ function unifyCase(document: JsonObject, key: string): void {
     );
   }
   if (isObject(dns)) config['dns'] = renamed(dns, NESTED_KEYS);
+  if (isObject(config['bandwidth'])) config['bandwidth'] = renamed(config['bandwidth'], BANDWIDTH);
   if (Array.isArray(ipRanges)) {
     config['ipRanges'] = ipRanges.map((set: unknown) =>
       Array.isArray(set)
@@ -190,6 +195,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
   const tuning = interpretTuning(raw);
   const mac = requestedMac(raw);
   const dns = interpretDns(raw);
+  const bandwidth = interpretBandwidth(raw);
   const prevResult = interpretPrevResult(raw.prevResult, cniVersion, command);
   const validAttachments = command === 'GC' ? interpretAttachments(raw) : undefined;
   return {
@@ -208,6 +214,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
     ...(mac === undefined ? {} : { mac }),
     ...(tuning === undefined ? {} : { tuning }),
     ...(dns === undefined ? {} : { dns }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
     ...(ipam === undefined ? {} : { ipam }),
     ...(prevResult === undefined ? {} : { prevResult }),
     ...(validAttachments === undefined ? {} : { validAttachments }),

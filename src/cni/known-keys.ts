@@ -2,7 +2,12 @@ import { ConfigError } from '../errors.ts';
 import { isObject, type JsonObject } from './document.ts';
 import { meantKey } from './typo.ts';
 
+/** The keys of traffic shaping. */
+export const BANDWIDTH = [
+  ...['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst', 'unshapedSubnets', 'shapedSubnets'],
+];
 const TOP = [
+  ...BANDWIDTH,
   ...['cniVersion', 'name', 'type', 'mtu', 'ipMasq', 'mac', 'dns', 'ipam', 'runDir'],
   ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend', 'snat', 'masqAll'],
   ...['antiSpoofing', 'ingressPolicy'],

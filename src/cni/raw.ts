@@ -73,8 +73,18 @@ export interface RawCniArgs extends RawTuning {
   mtu?: Optional<number>;
 }
 
+/** The keys of traffic shaping, in the entry itself or as runtimeConfig.bandwidth; the subnets are not checked yet. */
+export interface RawBandwidth {
+  ingressRate?: Optional<number>;
+  ingressBurst?: Optional<number>;
+  egressRate?: Optional<number>;
+  egressBurst?: Optional<number>;
+  unshapedSubnets?: Optional<string[]>;
+  shapedSubnets?: Optional<string[]>;
+}
+
 /** The network configuration. */
-export interface RawConfig extends RawTuning {
+export interface RawConfig extends RawTuning, RawBandwidth {
   cniVersion?: Optional<string>;
   name: string;
   type: string;
@@ -94,6 +104,7 @@ export interface RawConfig extends RawTuning {
     mac?: Optional<string>;
     ipRanges?: Optional<RawRange[][]>;
     portMappings?: Optional<RawPortMapping[]>;
+    bandwidth?: Optional<RawBandwidth>;
     dns?: Optional<{
       servers?: Optional<string[]>;
       searches?: Optional<string[]>;

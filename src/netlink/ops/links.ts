@@ -116,9 +116,12 @@ export function ifbRequest({ name, mtu, mac, txQueueLength, up = false }: IfbSpe
   };
 }
 
-/** Creates an ifb. Throws {@link NetlinkError}: EEXIST (the name is taken), EOPNOTSUPP (the kernel has no ifb). */
-export function createIfb(conn: Connection, spec: IfbSpec): void {
-  conn.request(ifbRequest(spec));
+/** Creates an ifb; returns its index. Throws {@link NetlinkError}: EEXIST (the name is taken), EOPNOTSUPP (no ifb here). */
+export function createIfb(conn: Connection, spec: IfbSpec): number {
+  const request = ifbRequest(spec);
+  // As in createVethHere.
+  const [echo] = conn.request({ ...request, flags: (request.flags ?? 0) | NLM_F_ECHO });
+  return echo === undefined ? getLinkIndex(conn, spec.name) : decodeLinkIndex(echo);
 }
 
 /** A link, by name or by index. */
