@@ -24,6 +24,11 @@ const config = {
   ipMasq: true,
   antiSpoofing: true,
   ingressPolicy: 'same-bridge',
+  ingressRate: 8_000_000,
+  ingressBurst: 800_000,
+  egressRate: 8_000_000,
+  egressBurst: 800_000,
+  unshapedSubnets: ['192.0.2.0/24', '2001:db8::/32'],
   runtimeConfig: {
     portMappings: [
       { hostPort: 8080, containerPort: 80, protocol: 'tcp' },

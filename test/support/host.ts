@@ -371,7 +371,7 @@ function ruleset(json: string): { foreign: unknown[]; elements: unknown[] } {
   for (const entry of nftables) {
     const [[kind, object] = []] = Object.entries(entry);
     if (kind === undefined || object === undefined || kind === 'metainfo') continue;
-    const isOurs = (kind === 'table' ? object.name : object.table) === 'plumb';
+    const isOurs = /^plumb\b/.test((kind === 'table' ? object.name : object.table) ?? '');
     if (!isOurs) foreign.push(entry);
     else if (!/^local[46]$/.test(object.name ?? '')) elements.push(...(object.elem ?? []));
   }

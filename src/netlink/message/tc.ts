@@ -1,4 +1,4 @@
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../abi/netlink.ts';
+import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE } from '../abi/netlink.ts';
 import * as cls from '../abi/pkt_cls.ts';
 import * as sched from '../abi/pkt_sched.ts';
 import * as rt from '../abi/rtnetlink.ts';
@@ -245,6 +245,8 @@ export function getQdisc(ifindex: number, parent: number): Request {
   return {
     type: rt.RTM_GETQDISC,
     name: 'RTM_GETQDISC',
+    // Without it the kernel tells everybody who listens, but not who asks.
+    flags: NLM_F_ECHO,
     payload: codecs().message.encode({ ifindex, parent }, {}),
     what: `get qdisc of link ${ifindex}`,
   };

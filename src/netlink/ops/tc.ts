@@ -60,7 +60,9 @@ export function deleteQdisc(conn: Connection, ifindex: number, parent: number): 
 export function findQdisc(conn: Connection, ifindex: number, parent: number): Qdisc | undefined {
   try {
     const [payload] = conn.request(getQdisc(ifindex, parent));
-    return payload === undefined ? undefined : decodeQdisc(payload);
+    const qdisc = payload === undefined ? undefined : decodeQdisc(payload);
+    // The one that the kernel gives every link has no handle.
+    return qdisc?.handle === 0 ? undefined : qdisc;
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'EINVAL')) return undefined;
     throw error;
