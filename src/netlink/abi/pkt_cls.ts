@@ -8,6 +8,9 @@ export const TCA_ACT_OPTIONS = 2;
 export const TC_ACT_STOLEN = 4;
 export const TCA_MIRRED_PARMS = 2;
 export const TCA_EGRESS_REDIR = 1;
+/** A filter's protocol: packets of any. */
 export const ETH_P_ALL = 0x3;
+/** A filter's protocol: IPv4. */
 export const ETH_P_IP = 0x800;
+/** A filter's protocol: IPv6. */
 export const ETH_P_IPV6 = 0x86dd;

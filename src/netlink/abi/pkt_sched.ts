@@ -1,6 +1,8 @@
 // <linux/pkt_sched.h>
+/** Parent of the qdisc that everything that goes out of a link passes. */
 export const TC_H_ROOT = 0xffffffff;
 export const TC_H_CLSACT = 0xfffffff1;
+/** Parent of the one ingress or clsact qdisc of a link. */
 export const TC_H_INGRESS = 0xfffffff1;
 export const TC_H_MIN_INGRESS = 0xfff2;
 export const TC_H_MIN_EGRESS = 0xfff3;
