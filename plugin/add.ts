@@ -103,6 +103,7 @@ function attach(
       ...(ipam.dataDir === undefined ? {} : { dataDir: ipam.dataDir }),
       ipMasq: config.ipMasq,
       ...(mappings.length === 0 ? {} : { ports: recordedPorts(mappings) }),
+      ...(config.bandwidth?.egress === undefined ? {} : { ifb: true }),
       ...(guard === undefined ? {} : { guard }),
     };
     let written = '';
@@ -111,7 +112,7 @@ function attach(
     const mtu = config.mtu === undefined || config.mtu === 0 ? DEFAULT_MTU : config.mtu;
     let created = true;
     let ends: { readonly index: number; readonly peerIndex: number };
-    undo.register(() => created && deleteHostLinks(key));
+    undo.register(() => created && deleteHostLinks(key, record));
     try {
       ends = createVethHere(
         host,

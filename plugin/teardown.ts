@@ -15,7 +15,7 @@ export function teardown(key: AttachmentKey, record: AttachmentRecord | undefine
   const hostName = hostInterfaceName(key);
   const last: (() => void)[] = [];
   for (const feature of FEATURES) feature.remove({ key, hostName, record, later: (step) => last.push(step) });
-  deleteHostLinks(key);
+  deleteHostLinks(key, record);
   return () => {
     for (const step of last) step();
   };
@@ -25,13 +25,13 @@ export function teardown(key: AttachmentKey, record: AttachmentRecord | undefine
  * Deletes the host end of an attachment, if it is there and ours, and the links that features have made for it.
  * Throws {@link NetlinkError}.
  */
-export function deleteHostLinks(key: AttachmentKey): void {
+export function deleteHostLinks(key: AttachmentKey, record: AttachmentRecord | undefined): void {
   const host = connect();
   try {
     const link = findLink(host, hostInterfaceName(key));
     // By its index: what has the name when the request arrives may be another link.
     const indexes = link !== undefined && isHostEndOf(link, key) ? [link.index] : [];
-    for (const feature of FEATURES) indexes.push(...(feature.companions?.(key, host) ?? []));
+    for (const feature of FEATURES) indexes.push(...(feature.companions?.(host, key, record) ?? []));
     deleteLinks(host, indexes);
   } finally {
     host.close();

@@ -64,7 +64,8 @@ export const bandwidth: Feature = {
     return faults;
   },
   remove() {},
-  companions(key, host) {
+  companions(host, key, record) {
+    if (record !== undefined && record.ifb === undefined) return [];
     const link = findLink(host, ifbName(key));
     return link !== undefined && isIfbOf(link, key) ? [link.index] : [];
   },

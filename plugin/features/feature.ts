@@ -49,7 +49,7 @@ export interface Feature {
   /** Takes it away, before the link goes; that there is nothing is success. */
   remove(it: Removal): void;
   /** Indexes of its links on the host, which go together with the host end, in one request. */
-  companions?(key: AttachmentKey, host: Connection): number[];
+  companions?(host: Connection, key: AttachmentKey, record: AttachmentRecord | undefined): number[];
   /**
    * Looks for what is there, and returns how to take away what belongs to host ends that are not in `present`. To be
    * called before the links are listed: whoever comes meanwhile has a link first.

@@ -26,6 +26,8 @@ export interface AttachmentRecord {
   readonly ipMasq: boolean;
   /** The ports of the host that lead to the container, if there are any. */
   readonly ports?: readonly RecordedPort[];
+  /** There is an ifb for what the container sends. */
+  readonly ifb?: true;
   /** What the container's traffic is held to, if it is held to anything. */
   readonly guard?: RecordedGuard;
 }
