@@ -46,10 +46,15 @@ async function throughput(client: Namespace, server: Namespace, address: string)
   return JSON.parse(json).end.sum_received.bits_per_second;
 }
 
-const near = (rate: number): unknown => ({
-  asymmetricMatch: (value: number) => Math.abs(value - rate) <= rate / 10,
-  toString: () => `within 10 % of ${rate}`,
-});
+/** The rate is never more than 10 % too high; on a machine that is busy with something else it may be too low at first. */
+async function expectRate(client: Namespace, server: Namespace, address: string): Promise<void> {
+  let best = 0;
+  for (let attempt = 0; attempt < 10 && best < RATE * 0.9; attempt++) {
+    best = Math.max(best, await throughput(client, server, address));
+    expect(best).toBeLessThan(RATE * 1.1);
+  }
+  expect(best).toBeGreaterThan(RATE * 0.9);
+}
 
 const bare = (cidr: string | undefined): string => cidr?.split('/')[0] ?? '';
 
@@ -58,12 +63,12 @@ describe.each(EXECUTABLES)('%s', (name) => {
 
   it('what a container receives and sends is within 10 % of the rate, IPv4 and IPv6', async ({ host }) => {
     const pod = await host.pod();
-    const { ips } = await host.add(pod, { config: shaped(host, BOTH) });
+    const { ips } = await host.add(pod, { config: shaped(host, { ...BOTH, antiSpoofing: true }) });
     for (const address of ips.map((ip) => bare(ip.address))) {
-      expect(await throughput(host.net, pod, address)).toEqual(near(RATE));
+      await expectRate(host.net, pod, address);
     }
     for (const address of ips.map((ip) => ip.gateway ?? '')) {
-      expect(await throughput(pod, host.net, address)).toEqual(near(RATE));
+      await expectRate(pod, host.net, address);
     }
   });
 
@@ -73,9 +78,9 @@ describe.each(EXECUTABLES)('%s', (name) => {
     const receiver = await host.add(b, { id: 'b', config: shaped(host, INGRESS) });
     const free = await host.add(c, { id: 'c', config: shaped(host, {}) });
     expect(free.interfaces).toHaveLength(2);
-    expect(await throughput(a, c, bare(free.ips[0]?.address))).toEqual(near(RATE));
-    expect(await throughput(c, b, bare(receiver.ips[0]?.address))).toEqual(near(RATE));
-    expect(await throughput(c, b, bare(receiver.ips[1]?.address))).toEqual(near(RATE));
+    await expectRate(a, c, bare(free.ips[0]?.address));
+    await expectRate(c, b, bare(receiver.ips[0]?.address));
+    await expectRate(c, b, bare(receiver.ips[1]?.address));
     // The other directions are free.
     expect(await tbf(host, hostEnd(sender))).toBeUndefined();
     expect(receiver.interfaces).toHaveLength(2);
