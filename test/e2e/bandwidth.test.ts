@@ -137,7 +137,9 @@ describe.each(EXECUTABLES)('%s', (name) => {
     }
   });
 
-  it.concurrent('B76: what is not allowed is refused before anything is made', async ({ host }) => {
+  it.concurrent('B07, B76: what is not allowed, and a rate without a burst, is refused before anything is made', async ({
+    host,
+  }) => {
     const before = await host.snapshot();
     const pod = await host.pod();
     const refused = (limits: object): Promise<{ code: number; msg: string }> =>

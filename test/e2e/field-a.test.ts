@@ -141,9 +141,7 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
     expect(await pod.ip('-j', 'address')).toBe(inside);
   });
 
-  test('B07: an ADD that fails in its last step leaves nothing (masquerading; port mappings and bandwidth are not there yet)', async ({
-    host,
-  }) => {
+  test('B07: an ADD that fails in its last step leaves nothing (masquerading)', async ({ host }) => {
     const pod = await host.pod();
     // A table of our name that is not ours: the sets that we need are of another kind in it.
     await host.net.run('nft', 'add table inet plumb; add set inet plumb masq { type ipv4_addr; }');

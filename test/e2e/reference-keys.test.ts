@@ -71,7 +71,10 @@ type Call = Omit<Options, 'config'> & { readonly config: Config };
 
 /** How to call the plugin with the key. */
 function asked(host: Host, { plugin, key }: Row, value: unknown): Call {
+  const limits = { ingressRate: 8000, ingressBurst: 8000, egressRate: 8000, egressBurst: 8000 };
   const bases: Record<string, Config> = {
+    // A rate is nothing without a burst.
+    bandwidth: host.c4({}, { ...limits, runtimeConfig: { bandwidth: limits } }),
     static: host.c4({}, { ipam: { type: 'static', addresses: [{ address: '10.99.0.7/24' }] } }),
     loopback: { cniVersion: '1.1.0', name: 't', type: 'loopback' },
   };
