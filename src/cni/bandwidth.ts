@@ -21,8 +21,9 @@ export interface Bandwidth {
 }
 
 /**
- * The limits of a configuration; undefined if there are none. What the runtime gives counts before the keys of the
- * entry, each direction and the subnets for themselves.
+ * The limits of a configuration; undefined if there are none. The keys of the entry, which are the
+ * administrator's, count before what the runtime gives, which may be a user's; each direction and the subnets for
+ * themselves.
  *
  * @throws ConfigError that names the key
  */
@@ -30,7 +31,7 @@ export function interpretBandwidth(raw: RawConfig): Bandwidth | undefined {
   const own = read(raw, '');
   const given = raw.runtimeConfig?.bandwidth;
   const { ingress, egress, subnets } =
-    given === undefined || given === null ? own : { ...own, ...read(given, 'runtimeConfig.bandwidth.') };
+    given === undefined || given === null ? own : { ...read(given, 'runtimeConfig.bandwidth.'), ...own };
   if (ingress === undefined && egress === undefined) return undefined;
   return {
     ...(ingress === undefined ? {} : { ingress }),

@@ -31,16 +31,17 @@ describe('limits', () => {
   ])('there are none: %j', (keys) => {
     expect(parse(keys)).toBeUndefined();
   });
-  test('the runtime counts before the entry, each direction and the subnets for themselves', () => {
-    const runtime = given({ egressRate: 5000, egressBurst: 6000, ingressRate: 0, ingressBurst: 0 });
-    const bandwidth = parse({ ...INGRESS, ...EGRESS, unshapedSubnets: ['192.0.2.0/24'], ...runtime });
+  test('the entry counts before the runtime, each direction and the subnets for themselves', () => {
+    const runtime = given({ egressRate: 5000, egressBurst: 6000, ingressRate: 7000, ingressBurst: 8000 });
+    const zero = { egressRate: 0, egressBurst: 0 };
+    const bandwidth = parse({ ...INGRESS, ...zero, unshapedSubnets: ['192.0.2.0/24'], ...runtime });
     expect(bandwidth).toMatchObject({
       ingress: { rate: 1000, burst: 2000 },
       egress: { rate: 5000, burst: 6000 },
       subnets: { shaped: false },
     });
     const shaped = given({ ...INGRESS, shapedSubnets: ['2001:db8::/32'] });
-    expect(parse({ unshapedSubnets: ['192.0.2.0/24'], ...shaped })?.subnets?.shaped).toBe(true);
+    expect(parse({ unshapedSubnets: ['192.0.2.0/24'], ...shaped })?.subnets?.shaped).toBe(false);
   });
   test('keys of the runtime are matched without regard to case, the exact spelling first', () => {
     const keys = { IngressRate: 9, INGRESSBURST: 10, ingressRate: 1000, UnshapedSubnets: ['192.0.2.0/24'] };
