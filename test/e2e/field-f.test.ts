@@ -416,7 +416,7 @@ describe('scripts/install', () => {
     try {
       const { status, stderr } = place.install();
       expect(status).toBe(1);
-      expect(stderr).toMatch(/^cp: error writing .*: No space left on device\n$/);
+      expect(stderr).toMatch(/^dd: error writing .*: No space left on device\n$/);
       expect(readdirSync(place.bin)).toEqual([]);
       expect(existsSync(place.conf) ? readdirSync(place.conf) : []).toEqual([]);
     } finally {
