@@ -115,7 +115,10 @@ function inPrivateMounts(
 
 // $D is a folder that nothing can be executed from, and the only one that can be written to. Its subfolder `netns`
 // is the pod's namespace, because /run is covered up.
+// The checkout may lie in one of the folders that are hidden.
+const REACHABLE = 'mount --bind "$(dirname "$BIN")" /mnt; BIN=/mnt/$(basename "$BIN")';
 const MOUNTS = `
+${REACHABLE}
 mount -t tmpfs tmpfs "$D"
 touch "$D/netns"
 mount --bind "$NETNS" "$D/netns"
@@ -446,7 +449,8 @@ describe.each(EXECUTABLES)('%s', (name) => {
     const folder = mkdtempSync('/var/lib/field-g-');
     try {
       const lines = inPrivateMounts(
-        `mount -t tmpfs tmpfs "$D"
+        `${REACHABLE}
+         mount -t tmpfs tmpfs "$D"
          touch "$D/netns"
          mount --bind "$NETNS" "$D/netns"
          mkdir "$D/home"
