@@ -93,7 +93,7 @@ function attach(
     const addresses = pods.map(({ address }) => address);
     const mappings = mappingsOf(config, pods);
     const macs = macAddresses(key);
-    const mac = config.mac ?? (args.mac === undefined || args.mac === '' ? macs.container : args.mac);
+    const mac = config.mac ?? args.mac ?? macs.container;
     const guard = recordedGuard(config, mac);
     const record: AttachmentRecord = {
       version: 1,
@@ -109,7 +109,7 @@ function attach(
     let written = '';
     undo.register(() => records.takeBack(hostName, written));
     written = records.write(hostName, record);
-    const mtu = config.mtu === undefined || config.mtu === 0 ? DEFAULT_MTU : config.mtu;
+    const mtu = config.mtu ?? DEFAULT_MTU;
     let created = true;
     let ends: { readonly index: number; readonly peerIndex: number };
     undo.register(() => created && deleteHostLinks(key, record));

@@ -12,6 +12,7 @@ import {
   type MappedPort,
   missingPortMappings,
   type PortMapping,
+  portOf,
   removePortMappings,
 } from '../../src/nftables/port-mappings.ts';
 import type { RecordedPort } from '../../src/state/record.ts';
@@ -60,7 +61,7 @@ export const ports: Feature = {
     const sources = { snat: config.snat, masqAll: config.masqAll };
     // What comes from 127.0.0.1 leaves by this link, and by no other.
     if (needsRouteLocalnet(it, mappings)) setSysctl(routeLocalnet(hostEnd.name), '1');
-    undo.register(() => removePortMappings(hostEnd.name, mappings.map(mapped)));
+    undo.register(() => removePortMappings(hostEnd.name, mappings.map(portOf)));
     const conflict = addPortMappings(hostEnd.name, label(key), mappings, sources, (owner) =>
       isGone(it, owner),
     );
@@ -72,7 +73,7 @@ export const ports: Feature = {
         `host port ${describePort(mapping)}${where} is mapped to ${describeOwner(it, owner)} already`,
       );
     }
-    forgetFlows(mappings.map(mapped));
+    forgetFlows(mappings.map(portOf));
   },
   check(it) {
     const mappings = mappingsOf(it.config, it.pods);
@@ -99,10 +100,6 @@ export const ports: Feature = {
     };
   },
 };
-
-function mapped({ hostPort, protocol, hostIp, address }: PortMapping): MappedPort {
-  return { hostPort, protocol, family: address.family, ...(hostIp === undefined ? {} : { hostIp }) };
-}
 
 function label({ network, containerId, ifname }: AttachmentKey): string {
   return `${network} ${ifname} ${containerId}`.slice(0, 230);

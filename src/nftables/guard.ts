@@ -1,12 +1,7 @@
-import { isErrno } from '../errors.ts';
 import { type IpAddress, type IpPrefix, ipToBytes } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
-import type { Connection, Request } from '../netlink/conn.ts';
+import type { Request } from '../netlink/conn.ts';
 import {
-  decodeElements,
-  decodeRule,
-  listElements,
-  listRules,
   newBaseChain,
   newChain,
   newRule,
@@ -20,6 +15,7 @@ import {
   compare,
   type Expression,
   inSet,
+  isFamily,
   linkHeader,
   mask,
   metaLoad,
@@ -28,6 +24,7 @@ import {
 } from '../netlink/message/nft-expression.ts';
 import { concat } from '../netlink/wire/buffer.ts';
 import { mac as macCodec } from '../netlink/wire/value.ts';
+import { elementsOf, findElement, hasRules } from './look-up.ts';
 import {
   concatenated,
   decodeInterfaceName,
@@ -118,7 +115,7 @@ export function removeGuard(hostName: string, known: Guard | undefined, later?: 
       if (elements.length > 0 && tryCommit(conn, elements, 'ENOENT') === undefined) return;
       commitUnchanged(conn, () =>
         SETS.flatMap(({ name }) =>
-          dump(conn, name)
+          elementsOf(conn, TABLE, name)
             .filter(({ key }) => ownerOf(key) === hostName)
             .map((element) => request('DEL', name, element, hostName)),
         ),
@@ -132,7 +129,7 @@ export function removeGuard(hostName: string, known: Guard | undefined, later?: 
 export function listGuarded(): string[] {
   return inquire<string[]>([], (conn) => {
     if (generationOf(conn) === undefined) return [];
-    const names = SETS.flatMap(({ name }) => dump(conn, name).map(({ key }) => ownerOf(key)));
+    const names = SETS.flatMap(({ name }) => elementsOf(conn, TABLE, name).map(({ key }) => ownerOf(key)));
     return [...new Set(names)];
   });
 }
@@ -142,30 +139,10 @@ export function hasGuard(hostName: string, guard: Guard): boolean {
   const pairs = (guard.apart?.subnets ?? []).map(({ address }) => findPair(TABLE, NETS, address));
   const wanted = [...requests('GET', hostName, guard), ...pairs];
   if (wanted.length === 0) return true;
-  return inquire(false, (conn) => {
-    try {
-      return (
-        Object.entries(RULES).every(([chain, count]) => rules(conn, chain) >= count) &&
-        wanted.every((one) => conn.request(one).length > 0)
-      );
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return false;
-      throw error;
-    }
-  });
-}
-
-function rules(conn: Connection, chain: string): number {
-  return conn.dump(listRules(TABLE, chain)).map(decodeRule).length;
-}
-
-function dump(conn: Connection, set: string): SetElement[] {
-  try {
-    return conn.dump(listElements(TABLE, set)).flatMap(decodeElements);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
+  return inquire(
+    false,
+    (conn) => hasRules(conn, TABLE, RULES) && wanted.every((one) => findElement(conn, one) !== undefined),
+  );
 }
 
 function ownerOf(key: Uint8Array): string {
@@ -206,10 +183,6 @@ const SETS: readonly Omit<SetSpec, 'table' | 'id'>[] = [
 function base(): Request[] {
   const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_EQ } = abi;
   const rule = (chain: string, ...expressions: Expression[]): Request => newRule(TABLE, chain, expressions);
-  const isFamily = (protocol: number): Expression[] => [
-    metaLoad(abi.NFT_META_NFPROTO, NFT_REG_1),
-    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(protocol)),
-  ];
   const from6 = (bits: number, address: Uint8Array): Expression[] => {
     const masked = Uint8Array.from(
       address,

@@ -1,11 +1,8 @@
-import { isErrno } from '../errors.ts';
 import type { IpPrefix } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
 import {
-  decodeElements,
   decodeRule,
-  listElements,
   listRules,
   newBaseChain,
   newRule,
@@ -16,14 +13,16 @@ import {
 import {
   compare,
   inSet,
+  isFamily,
   mask,
   masquerade,
   metaLoad,
   networkHeader,
 } from '../netlink/message/nft-expression.ts';
+import { elementsOf, findElement } from './look-up.ts';
 import { decodeInterfaceName, IFNAMSIZ, interfaceName, TYPE_IFNAME } from './names.ts';
 import { addPair, newPairSets } from './subnet-pairs.ts';
-import { addOrInstall, generationOf, inquire, tryCommit, withNftables } from './transaction.ts';
+import { addOrInstall, generationOf, inquire, type Later, tryCommit, withNftables } from './transaction.ts';
 
 // The ruleset: one table for the host, in which a container is one element of a set. The rules look at the
 // interface that a packet came in by, so that an element is found again by the attachment alone, whatever became of
@@ -45,19 +44,15 @@ const LOCAL = 'local';
 const SRCNAT_PRIORITY = 100;
 
 function base(): Request[] {
-  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_EQ, NFT_CMP_NEQ } = abi;
+  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_NEQ } = abi;
   const fromPod = [metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1), inSet(MASQ, NFT_REG_1)];
-  const family = (protocol: number) => [
-    metaLoad(abi.NFT_META_NFPROTO, NFT_REG_1),
-    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(protocol)),
-  ];
   return [
     newTable(TABLE),
     newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true, id: 1 }),
     ...newPairSets(TABLE, LOCAL, 2),
     newBaseChain(TABLE, CHAIN, 'nat', abi.NF_INET_POST_ROUTING, SRCNAT_PRIORITY),
     newRule(TABLE, CHAIN, [
-      ...family(abi.NFPROTO_IPV4),
+      ...isFamily(abi.NFPROTO_IPV4),
       networkHeader(16, 4, NFT_REG_1),
       mask(NFT_REG_1, Uint8Array.of(0xf0, 0, 0, 0)),
       compare(NFT_REG_1, NFT_CMP_NEQ, Uint8Array.of(0xe0, 0, 0, 0)),
@@ -68,7 +63,7 @@ function base(): Request[] {
       masquerade(),
     ]),
     newRule(TABLE, CHAIN, [
-      ...family(abi.NFPROTO_IPV6),
+      ...isFamily(abi.NFPROTO_IPV6),
       networkHeader(24, 1, NFT_REG_1),
       compare(NFT_REG_1, NFT_CMP_NEQ, Uint8Array.of(0xff)),
       ...fromPod,
@@ -101,7 +96,7 @@ export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): v
  * Ends it; absence is success. To close the connection takes as long as the kernel needs to forget what was deleted,
  * 8 to 16 ms: a caller who has other things to do gets that as a step for `later`. Throws {@link NetlinkError}.
  */
-export function removeMasquerade(hostName: string, later = (step: () => void): void => step()): void {
+export function removeMasquerade(hostName: string, later?: Later): void {
   inquire(
     undefined,
     (conn) => {
@@ -125,23 +120,12 @@ function hasRules(conn: Connection): boolean {
 }
 
 function has(conn: Connection, hostName: string): boolean {
-  try {
-    return generationOf(conn) !== undefined && conn.request(podElement('GET', hostName)).length > 0;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return generationOf(conn) !== undefined && findElement(conn, podElement('GET', hostName)) !== undefined;
 }
 
 /** The host ends that are masqueraded. */
 export function listMasquerades(): string[] {
-  return inquire<string[]>([], (conn) => {
-    try {
-      const keys = conn.dump(listElements(TABLE, MASQ)).flatMap(decodeElements);
-      return keys.map(({ key }) => decodeInterfaceName(key));
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return [];
-      throw error;
-    }
-  });
+  return inquire<string[]>([], (conn) =>
+    elementsOf(conn, TABLE, MASQ).map(({ key }) => decodeInterfaceName(key)),
+  );
 }

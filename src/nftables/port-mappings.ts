@@ -1,13 +1,9 @@
 import { isErrno } from '../errors.ts';
-import { type IpAddress, ipToBytes } from '../ip/address.ts';
+import { type IpAddress, ipFromBytes, ipToBytes } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import { RTN_LOCAL } from '../netlink/abi/rtnetlink.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
 import {
-  decodeElements,
-  decodeRule,
-  listElements,
-  listRules,
   newBaseChain,
   newChain,
   newRule,
@@ -23,6 +19,7 @@ import {
   destinationType,
   type Expression,
   inSet,
+  isFamily,
   mapLookup,
   mask,
   masquerade,
@@ -33,6 +30,7 @@ import {
 } from '../netlink/message/nft-expression.ts';
 import { concat } from '../netlink/wire/buffer.ts';
 import { u32 } from '../netlink/wire/value.ts';
+import { elementsOf, findElement, hasRules } from './look-up.ts';
 import {
   concatenated,
   IFNAMSIZ,
@@ -175,7 +173,7 @@ export function removePortMappings(
         removed = known.filter((port) => ownerOf(find(conn, port)) === hostName);
         const sources = sourceElements('GET', hostName, { snat: true, masqAll: true }).flatMap(
           (request, i) =>
-            isThere(conn, request)
+            findElement(conn, request) !== undefined
               ? (sourceElements('DEL', hostName, { snat: true, masqAll: true })[i] ?? [])
               : [],
         );
@@ -196,7 +194,7 @@ export function listPortMappings(): { readonly port: MappedPort; readonly owner:
 export function missingPortMappings(hostName: string, mappings: readonly PortMapping[]): PortMapping[] {
   return inquire([...mappings], (conn) => {
     if (mappings.length === 0) return [];
-    if (!hasRules(conn)) return [...mappings];
+    if (!hasRules(conn, TABLE, RULES)) return [...mappings];
     return mappings.filter((mapping) => {
       const there = find(conn, portOf(mapping));
       const wanted = mapData(mapping);
@@ -205,7 +203,8 @@ export function missingPortMappings(hostName: string, mappings: readonly PortMap
   });
 }
 
-function portOf(mapping: PortMapping): MappedPort {
+/** What a mapping is found by. */
+export function portOf(mapping: PortMapping): MappedPort {
   const { hostPort, protocol, hostIp, address } = mapping;
   return { hostPort, protocol, family: address.family, ...(hostIp === undefined ? {} : { hostIp }) };
 }
@@ -260,21 +259,7 @@ function sourceElements(
 }
 
 function find(conn: Connection, port: MappedPort): SetElement | undefined {
-  try {
-    return conn.request(portElement('GET', port)).flatMap(decodeElements)[0];
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-function isThere(conn: Connection, request: Request): boolean {
-  try {
-    return conn.request(request).length > 0;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return findElement(conn, portElement('GET', port));
 }
 
 function ownerOf(element: SetElement | undefined): string | undefined {
@@ -284,31 +269,24 @@ function ownerOf(element: SetElement | undefined): string | undefined {
 function listMapped(conn: Connection): { port: MappedPort; owner: string | undefined }[] {
   return ([4, 6] as const).flatMap((family) =>
     [`any${family}`, `bound${family}`].flatMap((map) =>
-      dump(conn, map).map((element) => ({ port: decodePort(element.key, family), owner: ownerOf(element) })),
+      elementsOf(conn, TABLE, map).map((element) => ({
+        port: decodePort(element.key, family),
+        owner: ownerOf(element),
+      })),
     ),
   );
-}
-
-function dump(conn: Connection, map: string): SetElement[] {
-  try {
-    return conn.dump(listElements(TABLE, map)).flatMap(decodeElements);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
 }
 
 function decodePort(key: Uint8Array, family: 4 | 6): MappedPort {
   const addressLength = key.length - 8;
   const [protocol = 0] = key.subarray(addressLength);
   const [high = 0, low = 0] = key.subarray(addressLength + 4);
-  let value = 0n;
-  for (const byte of key.subarray(0, addressLength)) value = (value << 8n) | BigInt(byte);
+  const hostIp = ipFromBytes(key.subarray(0, addressLength));
   return {
     family,
     protocol,
     hostPort: (high << 8) | low,
-    ...(addressLength === 0 ? {} : { hostIp: { family, value } }),
+    ...(hostIp === undefined ? {} : { hostIp }),
   };
 }
 
@@ -317,17 +295,6 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
 }
 
 const RULES = { redirect: 4, prerouting: 1, output: 2, postrouting: 3, guard: 1 } as const;
-
-function hasRules(conn: Connection): boolean {
-  try {
-    return Object.entries(RULES).every(
-      ([chain, count]) => conn.dump(listRules(TABLE, chain)).map(decodeRule).length >= count,
-    );
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
 
 function base(): Request[] {
   const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_REG32_02, NFT_REG32_05, NFT_CMP_EQ, NFT_CMP_NEQ } = abi;
@@ -353,10 +320,6 @@ function base(): Request[] {
       hostOrder: true,
       id,
     });
-  const isFamily = (protocol: number): Expression[] => [
-    metaLoad(abi.NFT_META_NFPROTO, NFT_REG_1),
-    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(protocol)),
-  ];
   const isDnat = [
     connectionStatus(NFT_REG_1),
     mask(NFT_REG_1, u32.encode(IPS_DST_NAT)),

@@ -62,7 +62,8 @@ export interface SharedElement {
 }
 
 /**
- * Adds elements, as one transaction where that is possible: `shared` ones and `own` ones. If what they belong to is not there, `base()` makes it.
+ * Adds elements, as one transaction where that is possible: `shared` ones and `own` ones. If what they belong to is not
+ * there, `base()` makes it.
  * Throws {@link NetlinkError}.
  */
 export function addOrInstall(

@@ -78,6 +78,14 @@ export function networkHeader(offset: number, length: number, dreg: number): Exp
   return { name: 'payload', data: payload.encode({ dreg, base, offset, length }) };
 }
 
+/** Goes on only with packets of a family, NFPROTO_*; the first register is overwritten. */
+export function isFamily(family: number): Expression[] {
+  return [
+    metaLoad(abi.NFT_META_NFPROTO, abi.NFT_REG_1),
+    compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, Uint8Array.of(family)),
+  ];
+}
+
 /** Loads bytes of the link-layer header into a register: in Ethernet the destination, the source, the protocol. */
 export function linkHeader(offset: number, length: number, dreg: number): Expression {
   const base = abi.NFT_PAYLOAD_LL_HEADER;
