@@ -21,6 +21,7 @@ import type { End } from './features/feature.ts';
 import { recordedGuard } from './features/guard.ts';
 import { mappingsOf, recordedPorts } from './features/ports.ts';
 import { enableForwarding } from './forwarding.ts';
+import { linkInTheWay } from './in-the-way.ts';
 import type { Assignment, Ipam } from './ipam/ipam.ts';
 import {
   configuredRoute,
@@ -165,11 +166,7 @@ function nameTaken(host: Connection, hostName: string, key: AttachmentKey): CniE
       `${containerId} has an interface ${ifname} on network ${network} already (${hostName})`,
     );
   }
-  return new CniError(
-    100,
-    `a link ${hostName} is in the way that is not of this attachment: rename or remove it`,
-    link.alias === undefined ? '' : `its alias is ${JSON.stringify(link.alias)}`,
-  );
+  return linkInTheWay(link);
 }
 
 function flagsFor(family: 4 | 6): number {

@@ -1,5 +1,4 @@
 import type { NetworkConfig, RateLimit } from '../../src/cni/config.ts';
-import { CniError } from '../../src/cni/error.ts';
 import { isErrno } from '../../src/errors.ts';
 import { IN6_ADDR_GEN_MODE_NONE } from '../../src/netlink/abi/if_link.ts';
 import type { Connection } from '../../src/netlink/conn.ts';
@@ -13,6 +12,7 @@ import {
 import { connect } from '../../src/netlink/socket.ts';
 import { isRedirected, redirectIncoming } from '../../src/shaping/redirect.ts';
 import { type Shaping, shaperFaults, shaperRequests } from '../../src/shaping/shaper.ts';
+import { linkInTheWay } from '../in-the-way.ts';
 import { DEFAULT_MTU } from '../layout.ts';
 import {
   type AttachmentKey,
@@ -114,13 +114,7 @@ function makeIfb(host: Connection, key: AttachmentKey, mtu: number): number {
 function makeWay(host: Connection, key: AttachmentKey, name: string): void {
   const link = findLink(host, name);
   if (link === undefined) return;
-  if (!isIfbOf(link, key)) {
-    throw new CniError(
-      100,
-      `a link ${name} is in the way that is not of this attachment: rename or remove it`,
-      link.alias === undefined ? '' : `its alias is ${JSON.stringify(link.alias)}`,
-    );
-  }
+  if (!isIfbOf(link, key)) throw linkInTheWay(link);
   // The host end is new, so this one is of an earlier life: it outlived a container that was never deleted.
   deleteLink(host, link.index);
 }

@@ -30,14 +30,8 @@ export interface Bandwidth {
 export function interpretBandwidth(raw: RawConfig): Bandwidth | undefined {
   const own = read(raw, '');
   const given = raw.runtimeConfig?.bandwidth;
-  const { ingress, egress, subnets } =
-    given === undefined || given === null ? own : { ...read(given, 'runtimeConfig.bandwidth.'), ...own };
-  if (ingress === undefined && egress === undefined) return undefined;
-  return {
-    ...(ingress === undefined ? {} : { ingress }),
-    ...(egress === undefined ? {} : { egress }),
-    ...(subnets === undefined ? {} : { subnets }),
-  };
+  const all = given ? { ...read(given, 'runtimeConfig.bandwidth.'), ...own } : own;
+  return all.ingress === undefined && all.egress === undefined ? undefined : all;
 }
 
 function read(raw: RawBandwidth, prefix: string): Bandwidth {

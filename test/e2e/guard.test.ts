@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, type Outcome } from '../support/plugin.ts';
+import { callPlugin, EXECUTABLES, expectDone, type Outcome, resultOf } from '../support/plugin.ts';
 
 let folder: string;
 let pods: Netns[] = [];
@@ -48,12 +48,8 @@ const ruleset = (): string => run('nft', 'list', 'table', 'inet', 'plumb-guard')
 describe.each(EXECUTABLES)('%s', (name) => {
   const call = (command: string, stdin: unknown, containerId: string, netns: Netns): Outcome =>
     callPlugin(name, { command, stdin, containerId, netns: netns.path });
-  const added = (stdin: unknown, containerId: string, netns: Netns) => {
-    const outcome = call('ADD', stdin, containerId, netns);
-    expect(outcome).toMatchObject({ status: 0, stderr: '' });
-    return JSON.parse(outcome.stdout);
-  };
-  const done = (outcome: Outcome): void => expect(outcome).toEqual({ status: 0, stdout: '', stderr: '' });
+  const added = (stdin: unknown, containerId: string, netns: Netns) =>
+    resultOf(call('ADD', stdin, containerId, netns));
 
   test('antiSpoofing: a container sends from its own addresses and MAC, and from no other', () => {
     const [a, b] = [newPod(), newPod()];
@@ -92,11 +88,11 @@ describe.each(EXECUTABLES)('%s', (name) => {
       a.ip('addr', 'add', 'fd99::77/128', 'dev', 'eth0', 'nodad', 'preferred_lft', '0');
       expect(probe()).toEqual(antiSpoofing ? [0, 1, 0, 1] : [1, 1, 1, 1]);
       // Its own addresses, but another MAC.
-      done(call('CHECK', { ...guarded, prevResult }, 'a', a));
+      expectDone(call('CHECK', { ...guarded, prevResult }, 'a', a));
       a.ip('link', 'set', 'eth0', 'address', '02:00:00:00:00:99');
       expect(probe()).toEqual(antiSpoofing ? [0, 0, 0, 0] : [1, 1, 1, 1]);
-      done(call('DEL', guarded, 'a', a));
-      done(call('DEL', other, 'b', b));
+      expectDone(call('DEL', guarded, 'a', a));
+      expectDone(call('DEL', other, 'b', b));
     }
     expect(ruleset()).not.toContain('"plumb');
     run('nft', 'delete', 'table', 'inet', 'seen');
@@ -125,13 +121,13 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(pings(a, '10.99.0.4')).toBe(false);
     expect(pings(e, '10.99.0.2')).toBe(false);
     expect(pings(undefined, '10.99.0.4')).toBe(true);
-    done(call('DEL', apart, 'a', a));
+    expectDone(call('DEL', apart, 'a', a));
     // Without records they are found by name.
     rmSync(`${folder}/run`, { recursive: true });
-    done(call('DEL', apart, 'b', b));
-    done(call('DEL', second, 'c', c));
-    done(call('DEL', open, 'd', d));
-    done(call('GC', { ...isolated, 'cni.dev/valid-attachments': [] }, 'e', e));
+    expectDone(call('DEL', apart, 'b', b));
+    expectDone(call('DEL', second, 'c', c));
+    expectDone(call('DEL', open, 'd', d));
+    expectDone(call('GC', { ...isolated, 'cni.dev/valid-attachments': [] }, 'e', e));
     expect(ruleset()).not.toContain('"plumb');
   });
 
@@ -146,7 +142,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
       `network net: antiSpoofing or ingressPolicy of ${interfaces[0].name} is not in force as a whole`,
     );
     // An element that somebody removed does not keep the others.
-    done(call('DEL', both, 'a', a));
+    expectDone(call('DEL', both, 'a', a));
     expect(ruleset()).not.toContain('"plumb');
     const { code } = JSON.parse(call('ADD', config({ ingressPolicy: 'closed' }), 'a', a).stdout);
     expect(code).toBe(7);

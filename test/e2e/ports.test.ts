@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, type Outcome } from '../support/plugin.ts';
+import { callPlugin, EXECUTABLES, expectDone, type Outcome, resultOf } from '../support/plugin.ts';
 
 const TALK = join(import.meta.dirname, '../support/talk.ts');
 const HOST = { 4: '198.51.100.1', 6: '2001:db8::1' } as const;
@@ -90,12 +90,8 @@ const ruleset = (): string => run('nft', 'list', 'table', 'inet', 'plumb-ports')
 describe.each(EXECUTABLES)('%s', (name) => {
   const call = (command: string, stdin: unknown, containerId: string, netns: Netns): Outcome =>
     callPlugin(name, { command, stdin, containerId, netns: netns.path });
-  const added = (stdin: unknown, containerId: string, netns: Netns) => {
-    const outcome = call('ADD', stdin, containerId, netns);
-    expect(outcome).toMatchObject({ status: 0, stderr: '' });
-    return JSON.parse(outcome.stdout);
-  };
-  const done = (outcome: Outcome): void => expect(outcome).toEqual({ status: 0, stdout: '', stderr: '' });
+  const added = (stdin: unknown, containerId: string, netns: Netns) =>
+    resultOf(call('ADD', stdin, containerId, netns));
   const refused = (outcome: Outcome): { code: number; msg: string } => {
     expect(outcome.status).toBe(1);
     return JSON.parse(outcome.stdout);
@@ -120,11 +116,11 @@ describe.each(EXECUTABLES)('%s', (name) => {
     // What must not pass: a port that is not mapped, and the container's own port on the host.
     expect(ask(outside, 'tcp', HOST[4], 8081)).toBeUndefined();
     expect(ask(outside, 'tcp', HOST[4], 80)).toBeUndefined();
-    done(call('CHECK', config(WEB, { prevResult }), 'a', a));
-    done(call('DEL', config(WEB), 'a', a));
+    expectDone(call('CHECK', config(WEB, { prevResult }), 'a', a));
+    expectDone(call('DEL', config(WEB), 'a', a));
     expect(ask(outside, 'tcp', HOST[4], 8080)).toBeUndefined();
     expect(ruleset()).not.toContain('elements');
-    done(call('DEL', config([]), 'b', b));
+    expectDone(call('DEL', config([]), 'b', b));
   });
 
   test('only what is addressed to the host is redirected, and 127.0.0.1 of the host stays closed to containers', async () => {
@@ -144,7 +140,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
     run('nft', 'flush', 'chain', 'inet', 'plumb-ports', 'guard');
     expect(ask(a, 'tcp', '127.0.0.1', 9090)).toBe('tcp 10.99.0.2');
     run('nft', 'delete', 'table', 'inet', 'plumb-ports');
-    done(call('DEL', config(WEB), 'a', a));
+    expectDone(call('DEL', config(WEB), 'a', a));
   });
 
   test('B66: a bound address is that address alone, unspecified ones are every one of their family', async () => {
@@ -163,8 +159,8 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(ask(outside, 'tcp', HOST[4], 8081)).toBe('tcp 198.51.100.2');
     expect(ask(undefined, 'tcp', '127.0.0.1', 8081)).toBe('tcp 10.99.0.1');
     expect(ask(outside, 'tcp', HOST[6], 8081)).toBeUndefined();
-    done(call('DEL', config(bound), 'a', a));
-    done(call('DEL', config([]), 'b', b));
+    expectDone(call('DEL', config(bound), 'a', a));
+    expectDone(call('DEL', config([]), 'b', b));
     // A container without an address of the family has no such mapping, and that is no error.
     const only4 = config([{ hostPort: 8082, containerPort: 80, hostIP: '2001:db8::1' }], {
       ipam: { type: 'host-local', dataDir: `${folder}/leases`, subnet: '10.99.0.0/24' },
@@ -172,7 +168,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
     const c = newPod();
     added(only4, 'c', c);
     expect(ruleset()).not.toContain('elements');
-    done(call('DEL', only4, 'c', c));
+    expectDone(call('DEL', only4, 'c', c));
   });
 
   test('snat false: no redirection from 127.0.0.1, and route_localnet stays off; masqAll: everybody looks like the host', async () => {
@@ -183,11 +179,11 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(ask(undefined, 'tcp', '127.0.0.1', 8080)).toBeUndefined();
     expect(run('sysctl', '-n', `net.ipv4.conf.${interfaces[0].name}.route_localnet`)).toBe('0\n');
     expect(ask(outside, 'tcp', HOST[4], 8080)).toBe('tcp 198.51.100.2');
-    done(call('DEL', plain, 'a', a));
+    expectDone(call('DEL', plain, 'a', a));
     const all = config(WEB, { masqAll: true });
     added(all, 'a', a);
     expect(ask(outside, 'tcp', HOST[4], 8080)).toBe('tcp 10.99.0.1');
-    done(call('DEL', all, 'a', a));
+    expectDone(call('DEL', all, 'a', a));
     expect(ruleset()).not.toContain('elements');
   });
 
@@ -212,9 +208,9 @@ describe.each(EXECUTABLES)('%s', (name) => {
     added(other, 'b', b);
     expect(ruleset()).toContain('tcp . 2049 comment');
     // Its late DEL does not touch what another has by now.
-    done(call('DEL', config(both), 'a', a));
+    expectDone(call('DEL', config(both), 'a', a));
     expect(ruleset().match(/2049 comment/g)).toHaveLength(2);
-    done(call('DEL', other, 'b', b));
+    expectDone(call('DEL', other, 'b', b));
     expect(ruleset()).not.toContain('elements');
     for (const [mapping, message] of [
       [
@@ -244,12 +240,12 @@ describe.each(EXECUTABLES)('%s', (name) => {
       'network net: mapping of host port 8080/udp to 10.99.0.2 is missing',
     );
     rmSync(`${folder}/run`, { recursive: true });
-    done(call('DEL', config([]), 'a', a));
+    expectDone(call('DEL', config([]), 'a', a));
     expect(ruleset()).not.toContain('elements');
     const { interfaces } = added(config(WEB), 'a', a);
     run('ip', 'link', 'del', interfaces[0].name);
     rmSync(`${folder}/run`, { recursive: true });
-    done(call('GC', config([], { 'cni.dev/valid-attachments': [] }), 'a', a));
+    expectDone(call('GC', config([], { 'cni.dev/valid-attachments': [] }), 'a', a));
     expect(ruleset()).not.toContain('elements');
   });
 
@@ -275,10 +271,10 @@ describe.each(EXECUTABLES)('%s', (name) => {
     };
     await answers();
     await serve(b, 53);
-    done(call('DEL', dns, 'a', a));
+    expectDone(call('DEL', dns, 'a', a));
     added(dns, 'b', b);
     await answers();
-    done(call('DEL', dns, 'b', b));
+    expectDone(call('DEL', dns, 'b', b));
     await serve(undefined, 5353);
     await answers();
   });

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, type Outcome } from '../support/plugin.ts';
+import { callPlugin, EXECUTABLES, expectDone, type Outcome, resultOf } from '../support/plugin.ts';
 
 let pod: Netns;
 let folder: string;
@@ -50,12 +50,8 @@ const state = (): string => run('sh', '-c', 'ip -o link; ip route; nft list rule
 describe.each(EXECUTABLES)('%s', (name) => {
   const call = (command: string, stdin: unknown, containerId = 'c1', netns = pod.path): Outcome =>
     callPlugin(name, { command, stdin, containerId, netns });
-  const added = (stdin: unknown, containerId?: string, netns?: string) => {
-    const outcome = call('ADD', stdin, containerId, netns);
-    expect(outcome).toMatchObject({ status: 0, stderr: '' });
-    return JSON.parse(outcome.stdout);
-  };
-  const done = (outcome: Outcome): void => expect(outcome).toEqual({ status: 0, stdout: '', stderr: '' });
+  const added = (stdin: unknown, containerId?: string, netns?: string) =>
+    resultOf(call('ADD', stdin, containerId, netns));
 
   test('ADD records what it set up, DEL forgets it; the folder can be chosen', () => {
     const result = added(config());
@@ -74,7 +70,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
     });
     expect(statSync(`${runDir}/net/${file}`).mode & 0o7777).toBe(0o600);
     expect(existsSync('/run/plumb/net')).toBe(false);
-    done(call('DEL', config()));
+    expectDone(call('DEL', config()));
     expect(records()).toEqual([]);
   });
 
@@ -83,7 +79,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
     (damage) => {
       // The ruleset's frame stays once it is there.
       added(config());
-      done(call('DEL', config()));
+      expectDone(call('DEL', config()));
       const before = state();
       for (const verb of ['DEL', 'GC']) {
         const prevResult = added(config());
@@ -95,13 +91,13 @@ describe.each(EXECUTABLES)('%s', (name) => {
         else if (damage === 'of another version')
           writeFileSync(path, text.replace('"version":1', '"version":2'));
         else if (damage === 'a folder') mkdirSync(path);
-        done(call('CHECK', config({ prevResult })));
+        expectDone(call('CHECK', config({ prevResult })));
         const end = call(verb, config(verb === 'GC' ? { 'cni.dev/valid-attachments': [] } : {}));
         if (damage === 'a folder') {
           // What cannot be removed is named; all else is gone.
           expect(JSON.parse(end.stdout).msg).toMatch(/^unlink .*\.json: EISDIR/);
           rmSync(path, { recursive: true });
-        } else done(end);
+        } else expectDone(end);
         expect(state()).toBe(before);
         expect(leases()).toEqual([]);
         expect(records()).toEqual([]);
@@ -114,7 +110,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
     for (const verb of ['DEL', 'GC']) {
       added(config());
       expect(leases()).toHaveLength(1);
-      done(call(verb, verb === 'GC' ? { ...other, 'cni.dev/valid-attachments': [] } : other));
+      expectDone(call(verb, verb === 'GC' ? { ...other, 'cni.dev/valid-attachments': [] } : other));
       expect(leases()).toEqual([]);
       expect(run('nft', 'list', 'set', 'inet', 'plumb', 'masq')).not.toContain('elements');
       expect(records()).toEqual([]);
@@ -133,7 +129,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
       code: 102,
       msg: `network net: ${pod.path} is not the namespace that ADD configured`,
     });
-    done(call('DEL', config({ prevResult })));
+    expectDone(call('DEL', config({ prevResult })));
     expect(other.ip('-o', 'link')).toContain('eth0');
     expect(leases()).toEqual([]);
     expect(run('ip', '-o', 'link')).not.toContain(prevResult.interfaces[0].name);
@@ -141,9 +137,9 @@ describe.each(EXECUTABLES)('%s', (name) => {
   });
 
   test('STATUS is 51 when forwarding or the ruleset has been taken away from containers that are there', () => {
-    done(call('STATUS', config()));
+    expectDone(call('STATUS', config()));
     added(config());
-    done(call('STATUS', config()));
+    expectDone(call('STATUS', config()));
     const msg = (): unknown => {
       const { code, msg: text } = JSON.parse(call('STATUS', config()).stdout);
       expect(code).toBe(51);
@@ -153,8 +149,8 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(msg()).toBe('network net: the host does not forward IPv4');
     run('nft', 'flush', 'ruleset');
     expect(msg()).toBe('network net: the host does not forward IPv4; masquerading is missing for c1 eth0');
-    done(call('DEL', config()));
-    done(call('STATUS', config()));
+    expectDone(call('DEL', config()));
+    expectDone(call('STATUS', config()));
     run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
   });
 
@@ -168,12 +164,12 @@ describe.each(EXECUTABLES)('%s', (name) => {
     added(config());
     const theirs = added(neighbour, 'c2', second.path);
     for (let i = 0; i < 2; i++) {
-      done(call('GC', config({ 'cni.dev/valid-attachments': [] })));
+      expectDone(call('GC', config({ 'cni.dev/valid-attachments': [] })));
       expect(leases()).toEqual([]);
       expect(records()).toEqual([]);
-      done(call('CHECK', { ...neighbour, prevResult: theirs }, 'c2', second.path));
+      expectDone(call('CHECK', { ...neighbour, prevResult: theirs }, 'c2', second.path));
     }
-    done(call('DEL', neighbour, 'c2', second.path));
+    expectDone(call('DEL', neighbour, 'c2', second.path));
     second.remove();
   });
 

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 
 /** The two executables that are shipped; every test of the process runs on both. */
 export const EXECUTABLES = ['plumb', 'plumb-node'] as const;
@@ -76,4 +77,15 @@ function variables(call: Call): Record<string, string> {
     CNI_ARGS: call.args ?? '',
     CNI_PATH: call.path ?? '/usr/lib/cni',
   };
+}
+
+/** The result of an ADD, which must have worked without a word on standard error. */
+export function resultOf(outcome: Outcome) {
+  expect(outcome).toMatchObject({ status: 0, stderr: '' });
+  return JSON.parse(outcome.stdout);
+}
+
+/** Expects a call to have worked without a word. */
+export function expectDone(outcome: Outcome): void {
+  expect(outcome).toEqual({ status: 0, stdout: '', stderr: '' });
 }

@@ -5,6 +5,7 @@ import type { Request } from '../request.ts';
 import { attr, attributes, nested } from '../wire/attributes.ts';
 import { concat, slice } from '../wire/buffer.ts';
 import { be16, be32, type Codec, ip, u8, u32 } from '../wire/value.ts';
+import { nfgenmsg } from './nfgenmsg.ts';
 
 // Attributes of a connection: CTA_*, <linux/netfilter/nfnetlink_conntrack.h>. Numbers are in network order, the
 // flags of CTA_FILTER alone are in the host's.
@@ -102,8 +103,8 @@ type AtLeastOne<T> = { [K in keyof T]: Pick<T, K> & Partial<T> }[keyof T];
  */
 export type ConntrackFilter = FilterBase & AtLeastOne<FilterFields>;
 
-function nfgenmsg(family: 4 | 6): Uint8Array {
-  return Uint8Array.of(family === 4 ? AF_INET : AF_INET6, 0, 0, 0);
+function header(family: 4 | 6): Uint8Array {
+  return nfgenmsg(family === 4 ? AF_INET : AF_INET6);
 }
 
 function addressOf(family: 4 | 6): Codec<string> {
@@ -150,7 +151,7 @@ function deleteRequest(family: 4 | 6, body: Uint8Array, what: string): Request {
   return {
     type: (abi.NFNL_SUBSYS_CTNETLINK << 8) | abi.IPCTNL_MSG_CT_DELETE,
     name: 'IPCTNL_MSG_CT_DELETE',
-    payload: concat([nfgenmsg(family), body]),
+    payload: concat([header(family), body]),
     what,
   };
 }
@@ -215,7 +216,7 @@ export function listEntries(family: 4 | 6, by?: ConntrackFilter): Request {
   return {
     type: (abi.NFNL_SUBSYS_CTNETLINK << 8) | abi.IPCTNL_MSG_CT_GET,
     name: 'IPCTNL_MSG_CT_GET',
-    payload: concat(by === undefined ? [nfgenmsg(family)] : [nfgenmsg(family), encodeFilter(by)]),
+    payload: concat(by === undefined ? [header(family)] : [header(family), encodeFilter(by)]),
     what:
       by === undefined
         ? `list IPv${family} conntrack entries`

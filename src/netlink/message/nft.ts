@@ -10,6 +10,7 @@ import type { Request } from '../request.ts';
 import { attr, attributes, listOf, nested } from '../wire/attributes.ts';
 import { concat } from '../wire/buffer.ts';
 import { be32, bytes, type Codec, string, u32 } from '../wire/value.ts';
+import { nfgenmsg } from './nfgenmsg.ts';
 import { type Expression, nftData } from './nft-expression.ts';
 
 // Attributes of the nf_tables objects that are used here: NFTA_*, <linux/netfilter/nf_tables.h>. Everything that
@@ -77,11 +78,6 @@ const rule = attributes({
 // it `nft list` shows names as "". A type, a length, a value: enum nftnl_udata_set_types of libnftnl, <udata.h>, and
 // enum byteorder of nftables, <datatype.h>.
 const KEYS_IN_HOST_ORDER = concat([Uint8Array.of(0, 4), u32.encode(1)]);
-
-// struct nfgenmsg: family, version 0, res_id in network order.
-function nfgenmsg(family: number, resourceId = 0): Uint8Array {
-  return Uint8Array.of(family, 0, resourceId >> 8, resourceId & 0xff);
-}
 
 function inetRequest<T>(
   name: string,
