@@ -3,6 +3,7 @@ import { type Command, type Environment, parseEnvironment } from '../src/cni/env
 import { CniError, encodeError } from '../src/cni/error.ts';
 import { encodeResult } from '../src/cni/result.ts';
 import { atLeast, type CniVersion, isSupported, SUPPORTED_VERSIONS } from '../src/cni/versions.ts';
+import { Elsewhere } from '../src/elsewhere.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { toCniError } from './cni-error.ts';
@@ -25,7 +26,7 @@ const NEWEST: CniVersion = '1.1.0';
 /** The first version that has the command; those that are not here have always been. */
 const SINCE: Readonly<Record<string, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
 
-/** Answers one call of a runtime, under the name that it called us by. Never throws. */
+/** Answers one call of a runtime, under the name that it called us by. Throws {@link Elsewhere} and nothing else. */
 export function dispatch(
   readEnvironment: () => Readonly<Record<string, string | undefined>>,
   readStdin: () => string,
@@ -45,6 +46,7 @@ export function dispatch(
     if (env.ifname === 'lo') parseEnvironment(environment);
     return runCommand(env, config, { document: text, path: env.path });
   } catch (error) {
+    if (error instanceof Elsewhere) throw error;
     return { stdout: encodeError(toCniError(error), cniVersion), exitCode: 1 };
   }
 }

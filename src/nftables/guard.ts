@@ -181,7 +181,6 @@ const SETS: readonly Omit<SetSpec, 'table' | 'id'>[] = [
 ];
 
 function base(): Request[] {
-  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_EQ } = abi;
   const rule = (chain: string, ...expressions: Expression[]): Request => newRule(TABLE, chain, expressions);
   const from6 = (bits: number, address: Uint8Array): Expression[] => {
     const masked = Uint8Array.from(
@@ -190,17 +189,17 @@ function base(): Request[] {
     );
     return [
       ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(8, 16, NFT_REG_1),
-      mask(NFT_REG_1, masked),
-      compare(NFT_REG_1, NFT_CMP_EQ, address),
+      networkHeader(8, 16, abi.NFT_REG_1),
+      mask(abi.NFT_REG_1, masked),
+      compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, address),
       verdict(abi.NFT_RETURN),
     ];
   };
   const linkLocal = new Uint8Array(16);
   linkLocal.set([0xfe, 0x80]);
   const inside = (set: string, key: number): Expression[] => [
-    metaLoad(key, NFT_REG_1),
-    inSet(set, NFT_REG_1),
+    metaLoad(key, abi.NFT_REG_1),
+    inSet(set, abi.NFT_REG_1),
   ];
   return [
     newTable(TABLE),
@@ -210,27 +209,27 @@ function base(): Request[] {
     newChain(TABLE, AMONG),
     rule(
       SOURCE,
-      metaLoad(abi.NFT_META_IIFTYPE, NFT_REG_1),
-      compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(ARPHRD_ETHER, 0)),
-      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
-      linkHeader(6, 6, NFT_REG_2),
-      inSet('mac', NFT_REG_1, true),
+      metaLoad(abi.NFT_META_IIFTYPE, abi.NFT_REG_1),
+      compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, Uint8Array.of(ARPHRD_ETHER, 0)),
+      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+      linkHeader(6, 6, abi.NFT_REG_2),
+      inSet('mac', abi.NFT_REG_1, true),
       verdict(abi.NF_DROP),
     ),
     rule(
       SOURCE,
       ...isFamily(abi.NFPROTO_IPV4),
-      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
-      networkHeader(12, 4, NFT_REG_2),
-      inSet('ip4', NFT_REG_1),
+      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+      networkHeader(12, 4, abi.NFT_REG_2),
+      inSet('ip4', abi.NFT_REG_1),
       verdict(abi.NFT_RETURN),
     ),
     rule(
       SOURCE,
       ...isFamily(abi.NFPROTO_IPV6),
-      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
-      networkHeader(8, 16, NFT_REG_2),
-      inSet('ip6', NFT_REG_1),
+      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+      networkHeader(8, 16, abi.NFT_REG_2),
+      inSet('ip6', abi.NFT_REG_1),
       verdict(abi.NFT_RETURN),
     ),
     rule(SOURCE, ...from6(10, linkLocal)),
@@ -249,17 +248,17 @@ function base(): Request[] {
     rule(
       AMONG,
       ...isFamily(abi.NFPROTO_IPV4),
-      networkHeader(12, 4, NFT_REG_1),
-      networkHeader(16, 4, NFT_REG32_01),
-      inSet(`${NETS}4`, NFT_REG_1),
+      networkHeader(12, 4, abi.NFT_REG_1),
+      networkHeader(16, 4, abi.NFT_REG32_01),
+      inSet(`${NETS}4`, abi.NFT_REG_1),
       verdict(abi.NFT_RETURN),
     ),
     rule(
       AMONG,
       ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(8, 16, NFT_REG_1),
-      networkHeader(24, 16, NFT_REG_2),
-      inSet(`${NETS}6`, NFT_REG_1),
+      networkHeader(8, 16, abi.NFT_REG_1),
+      networkHeader(24, 16, abi.NFT_REG_2),
+      inSet(`${NETS}6`, abi.NFT_REG_1),
       verdict(abi.NFT_RETURN),
     ),
     rule(AMONG, verdict(abi.NF_DROP)),

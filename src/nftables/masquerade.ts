@@ -44,8 +44,7 @@ const LOCAL = 'local';
 const SRCNAT_PRIORITY = 100;
 
 function base(): Request[] {
-  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_CMP_NEQ } = abi;
-  const fromPod = [metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1), inSet(MASQ, NFT_REG_1)];
+  const fromPod = [metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1), inSet(MASQ, abi.NFT_REG_1)];
   return [
     newTable(TABLE),
     newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true, id: 1 }),
@@ -53,23 +52,23 @@ function base(): Request[] {
     newBaseChain(TABLE, CHAIN, 'nat', abi.NF_INET_POST_ROUTING, SRCNAT_PRIORITY),
     newRule(TABLE, CHAIN, [
       ...isFamily(abi.NFPROTO_IPV4),
-      networkHeader(16, 4, NFT_REG_1),
-      mask(NFT_REG_1, Uint8Array.of(0xf0, 0, 0, 0)),
-      compare(NFT_REG_1, NFT_CMP_NEQ, Uint8Array.of(0xe0, 0, 0, 0)),
+      networkHeader(16, 4, abi.NFT_REG_1),
+      mask(abi.NFT_REG_1, Uint8Array.of(0xf0, 0, 0, 0)),
+      compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, Uint8Array.of(0xe0, 0, 0, 0)),
       ...fromPod,
-      networkHeader(12, 4, NFT_REG_1),
-      networkHeader(16, 4, NFT_REG32_01),
-      inSet(`${LOCAL}4`, NFT_REG_1, true),
+      networkHeader(12, 4, abi.NFT_REG_1),
+      networkHeader(16, 4, abi.NFT_REG32_01),
+      inSet(`${LOCAL}4`, abi.NFT_REG_1, true),
       masquerade(),
     ]),
     newRule(TABLE, CHAIN, [
       ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(24, 1, NFT_REG_1),
-      compare(NFT_REG_1, NFT_CMP_NEQ, Uint8Array.of(0xff)),
+      networkHeader(24, 1, abi.NFT_REG_1),
+      compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, Uint8Array.of(0xff)),
       ...fromPod,
-      networkHeader(8, 16, NFT_REG_1),
-      networkHeader(24, 16, NFT_REG_2),
-      inSet(`${LOCAL}6`, NFT_REG_1, true),
+      networkHeader(8, 16, abi.NFT_REG_1),
+      networkHeader(24, 16, abi.NFT_REG_2),
+      inSet(`${LOCAL}6`, abi.NFT_REG_1, true),
       masquerade(),
     ]),
   ];

@@ -297,7 +297,6 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
 const RULES = { redirect: 4, prerouting: 1, output: 2, postrouting: 3, guard: 1 } as const;
 
 function base(): Request[] {
-  const { NFT_REG_1, NFT_REG_2, NFT_REG32_01, NFT_REG32_02, NFT_REG32_05, NFT_CMP_EQ, NFT_CMP_NEQ } = abi;
   const map = (family: 4 | 6, bound: boolean, id: number): Request => {
     const [type, length] = family === 4 ? [TYPE_IPADDR, 4] : [TYPE_IP6ADDR, 16];
     return newSet({
@@ -321,19 +320,19 @@ function base(): Request[] {
       id,
     });
   const isDnat = [
-    connectionStatus(NFT_REG_1),
-    mask(NFT_REG_1, u32.encode(IPS_DST_NAT)),
-    compare(NFT_REG_1, NFT_CMP_NEQ, u32.encode(0)),
+    connectionStatus(abi.NFT_REG_1),
+    mask(abi.NFT_REG_1, u32.encode(IPS_DST_NAT)),
+    compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, u32.encode(0)),
   ];
   const toHostItself = [
-    destinationType(NFT_REG_1),
-    compare(NFT_REG_1, NFT_CMP_EQ, u32.encode(RTN_LOCAL)),
+    destinationType(abi.NFT_REG_1),
+    compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, u32.encode(RTN_LOCAL)),
     verdict(abi.NFT_GOTO, REDIRECT),
   ];
   const inLoopback = (offset: number): Expression[] => [
     ...isFamily(abi.NFPROTO_IPV4),
-    networkHeader(offset, 1, NFT_REG_1),
-    compare(NFT_REG_1, NFT_CMP_EQ, Uint8Array.of(127)),
+    networkHeader(offset, 1, abi.NFT_REG_1),
+    compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, Uint8Array.of(127)),
   ];
   const loopback6 = new Uint8Array(16);
   loopback6[15] = 1;
@@ -351,36 +350,36 @@ function base(): Request[] {
     rule(
       REDIRECT,
       ...isFamily(abi.NFPROTO_IPV4),
-      networkHeader(16, 4, NFT_REG_1),
-      metaLoad(abi.NFT_META_L4PROTO, NFT_REG32_01),
-      transportHeader(2, 2, NFT_REG32_02),
-      mapLookup('bound4', NFT_REG_1, NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV4, NFT_REG_1, NFT_REG32_01),
+      networkHeader(16, 4, abi.NFT_REG_1),
+      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG32_01),
+      transportHeader(2, 2, abi.NFT_REG32_02),
+      mapLookup('bound4', abi.NFT_REG_1, abi.NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV4, abi.NFT_REG_1, abi.NFT_REG32_01),
     ),
     rule(
       REDIRECT,
       ...isFamily(abi.NFPROTO_IPV4),
-      metaLoad(abi.NFT_META_L4PROTO, NFT_REG_1),
-      transportHeader(2, 2, NFT_REG32_01),
-      mapLookup('any4', NFT_REG_1, NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV4, NFT_REG_1, NFT_REG32_01),
+      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_1),
+      transportHeader(2, 2, abi.NFT_REG32_01),
+      mapLookup('any4', abi.NFT_REG_1, abi.NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV4, abi.NFT_REG_1, abi.NFT_REG32_01),
     ),
     rule(
       REDIRECT,
       ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(24, 16, NFT_REG_1),
-      metaLoad(abi.NFT_META_L4PROTO, NFT_REG_2),
-      transportHeader(2, 2, NFT_REG32_05),
-      mapLookup('bound6', NFT_REG_1, NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV6, NFT_REG_1, NFT_REG_2),
+      networkHeader(24, 16, abi.NFT_REG_1),
+      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_2),
+      transportHeader(2, 2, abi.NFT_REG32_05),
+      mapLookup('bound6', abi.NFT_REG_1, abi.NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV6, abi.NFT_REG_1, abi.NFT_REG_2),
     ),
     rule(
       REDIRECT,
       ...isFamily(abi.NFPROTO_IPV6),
-      metaLoad(abi.NFT_META_L4PROTO, NFT_REG_1),
-      transportHeader(2, 2, NFT_REG32_01),
-      mapLookup('any6', NFT_REG_1, NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV6, NFT_REG_1, NFT_REG_2),
+      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_1),
+      transportHeader(2, 2, abi.NFT_REG32_01),
+      mapLookup('any6', abi.NFT_REG_1, abi.NFT_REG_1),
+      destinationNat(abi.NFPROTO_IPV6, abi.NFT_REG_1, abi.NFT_REG_2),
     ),
     newBaseChain(TABLE, 'prerouting', 'nat', abi.NF_INET_PRE_ROUTING, DSTNAT_PRIORITY),
     rule('prerouting', ...toHostItself),
@@ -388,8 +387,8 @@ function base(): Request[] {
     rule(
       'output',
       ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(24, 16, NFT_REG_1),
-      compare(NFT_REG_1, NFT_CMP_EQ, loopback6),
+      networkHeader(24, 16, abi.NFT_REG_1),
+      compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, loopback6),
       verdict(abi.NFT_RETURN),
     ),
     rule('output', ...toHostItself),
@@ -397,31 +396,31 @@ function base(): Request[] {
     rule(
       'postrouting',
       ...isDnat,
-      metaLoad(abi.NFT_META_OIFNAME, NFT_REG_1),
-      inSet('all', NFT_REG_1),
+      metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
+      inSet('all', abi.NFT_REG_1),
       masquerade(),
     ),
     rule(
       'postrouting',
       ...isDnat,
-      metaLoad(abi.NFT_META_IIFNAME, NFT_REG_1),
-      metaLoad(abi.NFT_META_OIFNAME, NFT_REG_2),
-      inSet('self', NFT_REG_1),
+      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+      metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_2),
+      inSet('self', abi.NFT_REG_1),
       masquerade(),
     ),
     rule(
       'postrouting',
       ...isDnat,
       ...inLoopback(12),
-      metaLoad(abi.NFT_META_OIFNAME, NFT_REG_1),
-      inSet('snat', NFT_REG_1),
+      metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
+      inSet('snat', abi.NFT_REG_1),
       masquerade(),
     ),
     newBaseChain(TABLE, 'guard', 'filter', abi.NF_INET_PRE_ROUTING, RAW_PRIORITY),
     rule(
       'guard',
-      metaLoad(abi.NFT_META_IIF, NFT_REG_1),
-      compare(NFT_REG_1, NFT_CMP_NEQ, u32.encode(LOOPBACK_INDEX)),
+      metaLoad(abi.NFT_META_IIF, abi.NFT_REG_1),
+      compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, u32.encode(LOOPBACK_INDEX)),
       ...inLoopback(16),
       verdict(abi.NF_DROP),
     ),

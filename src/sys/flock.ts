@@ -1,6 +1,11 @@
-import { isErrno, PlumbError, SyscallError } from '../errors.ts';
+import { PlumbError, SyscallError } from '../errors.ts';
+import { withAlarm } from './alarm.ts';
 import { closeQuietly, fstatSync, openOrCreate, readFileSync } from './fs.ts';
 import * as libc from './libc.ts';
+
+// <asm-generic/errno-base.h>
+const EINTR = 4;
+const EAGAIN = 11;
 
 /** A lock was not to be had in time; nothing was done. */
 export class LockTimeoutError extends PlumbError {
@@ -21,11 +26,6 @@ export class LockTimeoutError extends PlumbError {
   }
 }
 
-const FIRST_PAUSE_MS = 0.3;
-const LONGEST_PAUSE_MS = 5;
-
-let sleeper: Int32Array | undefined;
-
 /**
  * Runs `fn` while holding flock(2) LOCK_EX on the file `path`, which is made (0600) if it is missing; its folder
  * must be there. Waits for the lock for `timeoutMs` milliseconds. What `fn` returns or throws is passed on.
@@ -42,7 +42,7 @@ export function withFlock<T>(path: string, timeoutMs: number, fn: () => T): T {
         // A file that was removed while we waited locks out nobody: the next one makes a new file.
         if (fstatSync(fd).nlink > 0) return fn();
       } finally {
-        release(fd, path);
+        release(fd);
       }
     } finally {
       closeQuietly(fd);
@@ -52,35 +52,28 @@ export function withFlock<T>(path: string, timeoutMs: number, fn: () => T): T {
 
 // Not left to close(2) alone: a child that is just being forked may still share the open file. But close(2) is good
 // enough where this fails, and what was done under the lock is done.
-function release(fd: number, path: string): void {
-  try {
-    libc.flock(fd, libc.LOCK_UN, path);
-  } catch (error) {
-    if (!(error instanceof SyscallError)) throw error;
-  }
+function release(fd: number): void {
+  libc.flock(fd, libc.LOCK_UN);
 }
 
-// flock(2) knows no time limit, and an alarm signal is not to be had here: so the lock is polled. The pauses
-// vary at random, lest a crowd of waiters knocks in step.
 function acquire(fd: number, path: string, timeoutMs: number, end: number): void {
-  let pauseMs = FIRST_PAUSE_MS;
-  while (!tryLock(fd, path)) {
-    const leftMs = end - performance.now();
-    if (leftMs <= 0) throw new LockTimeoutError(path, timeoutMs, holderOf(fd));
-    sleeper ??= new Int32Array(new SharedArrayBuffer(4));
-    Atomics.wait(sleeper, 0, 0, Math.min(leftMs, pauseMs * (0.5 + Math.random())));
-    pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
-  }
+  if (lock(fd, libc.LOCK_EX | libc.LOCK_NB, path)) return;
+  // The kernel wakes those who wait in their order, which no polling does.
+  const locked = withAlarm(end - performance.now(), () => {
+    do {
+      if (lock(fd, libc.LOCK_EX, path)) return true;
+    } while (performance.now() < end);
+    return false;
+  });
+  if (!locked) throw new LockTimeoutError(path, timeoutMs, holderOf(fd));
 }
 
-function tryLock(fd: number, path: string): boolean {
-  try {
-    libc.flock(fd, libc.LOCK_EX | libc.LOCK_NB, path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'EAGAIN', 'EINTR')) return false;
-    throw error;
-  }
+/** Whether flock(2) gave the lock; not if it was somebody else's, or an alarm came while it waited. */
+function lock(fd: number, operation: number, path: string): boolean {
+  const result = libc.flock(fd, operation);
+  if (result === 0) return true;
+  if (result !== -EAGAIN && result !== -EINTR) throw new SyscallError('flock', path, -result);
+  return false;
 }
 
 // proc_locks(5): `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`; waiters have `->` behind the number. The

@@ -40,6 +40,10 @@ const SIGNATURES = {
   readlink: { returns: 'int64_t', takes: ['uint8_t *', 'uint8_t *', 'size_t'] },
   utimensat: { returns: 'int', takes: ['int', 'uint8_t *', 'uint8_t *', 'int'] },
   access: { returns: 'int', takes: ['uint8_t *', 'int'] },
+  dlsym: { returns: 'unsigned long', takes: ['unsigned long', 'uint8_t *'] },
+  signal: { returns: 'unsigned long', takes: ['int', 'unsigned long'] },
+  siginterrupt: { returns: 'int', takes: ['int', 'int'] },
+  setitimer: { returns: 'int', takes: ['int', 'uint8_t *', 'uint8_t *'] },
   setenv: { returns: 'int', takes: ['uint8_t *', 'uint8_t *', 'int'] },
   _exit: { returns: 'void', takes: ['int'] },
 } as const satisfies Readonly<Record<string, Signature>>;
@@ -109,9 +113,32 @@ export function setns(fd: number, nstype: number, object: string): void {
   check('setns', object, symbol('setns'), fd, nstype);
 }
 
-/** flock(2). */
-export function flock(fd: number, operation: number, object: string): void {
-  check('flock', object, symbol('flock'), fd, operation);
+/** flock(2); returns 0 or, negated, errno. */
+export function flock(fd: number, operation: number): number {
+  return attempt(symbol('flock'), fd, operation);
+}
+
+/** The address of a function of the C library, by dlsym(3). */
+export function addressOf(name: string): number {
+  const address = Number(symbol('dlsym')(0, new TextEncoder().encode(`${name}\0`)));
+  if (address === 0) throw new Error(`the C library has no ${name}`);
+  return address;
+}
+
+/** signal(2) with the address of a handler. */
+export function signal(signum: number, handler: number): void {
+  symbol('signal')(signum, handler);
+}
+
+/** siginterrupt(3). */
+export function siginterrupt(signum: number, flag: number): void {
+  check('siginterrupt', `signal ${signum}`, symbol('siginterrupt'), signum, flag);
+}
+
+/** setitimer(2) with a raw `itimerval`. */
+export function setitimer(which: number, value: Uint8Array): void {
+  const before = new Uint8Array(value.length);
+  check('setitimer', `timer ${which}`, symbol('setitimer'), which, value, before);
 }
 
 /** ioctl(2) without an argument; returns its result. */

@@ -1,6 +1,6 @@
 import { errorMessage } from '../errors.ts';
 import { createMemfd } from './memfd.ts';
-import { loadLibraryOfBun } from './native-bun.ts';
+import { type BunFfi, loadLibraryOfBun } from './native-bun.ts';
 import { type Koffi, libraryOf, type NativeLibrary } from './native-library.ts';
 
 // O_TMPFILE of <asm-generic/fcntl.h>; Node's constants lack it.
@@ -9,9 +9,12 @@ const O_TMPFILE = 0o20200000;
 const FOLDERS = ['/dev/shm', '/run', '/tmp', '/var/tmp'];
 const ASSET = 'koffi.node';
 
+/** Bun's global object, where there is one. */
+declare const Bun: { readonly FFI: BunFfi } | undefined;
+
 /** Loads the C library in an executable: by Bun's own means in Bun's, by the embedded koffi in Node's. */
 export function loadLibrary(): NativeLibrary {
-  return process.versions['bun'] === undefined ? libraryOf(loadKoffi()) : loadLibraryOfBun();
+  return typeof Bun === 'undefined' ? libraryOf(loadKoffi()) : loadLibraryOfBun(Bun.FFI);
 }
 
 /**
