@@ -41,7 +41,7 @@ export function dispatch(
     cniVersion = statedVersion(text) ?? NEWEST;
     const config = parseNetworkConfig(text, env.command);
     assertSpoken(env.command, config.cniVersion);
-    if (isLoopback(readProgramName(), config)) return { stdout: loopback(env, config), exitCode: 0 };
+    if (isLoopback(readProgramName, config)) return { stdout: loopback(env, config), exitCode: 0 };
     // The name that is let through for loopback is refused to everybody else.
     if (env.ifname === 'lo') parseEnvironment(environment);
     return runCommand(env, config, { document: text, path: env.path });

@@ -13,9 +13,12 @@ const IPV4 = { address: '127.0.0.1', prefixLength: 8 };
 const IPV6 = { address: '::1', prefixLength: 128 };
 const NO_MAC = '00:00:00:00:00:00';
 
-/** Whether a call is for the loopback plugin: by the name of the executable, or by the configuration. */
-export function isLoopback(programName: string, config: NetworkConfig): boolean {
-  return programName === 'loopback' || config.type === 'loopback';
+/**
+ * Whether a call is for the loopback plugin: by the configuration, or by the name of the executable, which is only looked at
+ * where the configuration does not name plumb itself.
+ */
+export function isLoopback(readProgramName: () => string, { type }: NetworkConfig): boolean {
+  return type === 'loopback' || (type !== 'plumb' && readProgramName() === 'loopback');
 }
 
 /**

@@ -48,7 +48,8 @@ export class Connection {
 
   /**
    * Sends all requests in one datagram. The kernel goes on after an error, so that each request has an outcome
-   * of its own: undefined, or the error. Nothing is undone here.
+   * of its own: undefined, or the error. Nothing is undone here. Only the last is asked to be acknowledged: the kernel
+   * handles them in their order, and errors are told in any case.
    */
   batch(requests: readonly Request[]): (NetlinkError | undefined)[] {
     return requests.length === 0 ? [] : this.#exchange(requests, NLM_F_ACK).outcomes;
@@ -81,7 +82,7 @@ export class Connection {
    */
   transaction(begin: Request, requests: readonly Request[], end: Request): void {
     const all = [begin, ...requests, end];
-    const first = this.#send(all, (request) => (request === begin || request === end ? 0 : NLM_F_ACK));
+    const first = this.#send(all, (index) => (index === 0 || index === all.length - 1 ? 0 : NLM_F_ACK));
     let acks = 0;
     let failure: NetlinkError | undefined;
     for (let data = this.#transport.receive(); data !== undefined; data = this.#transport.receive()) {
@@ -103,14 +104,14 @@ export class Connection {
     this.#transport.close();
   }
 
-  #send(requests: readonly Request[], flags: (request: Request) => number): number {
+  #send(requests: readonly Request[], flags: (index: number) => number): number {
     const first = this.#sequence + 1;
     this.#sequence += requests.length;
     const datagram = concat(
       requests.map((request, i) =>
         encodeMessage({
           type: request.type,
-          flags: NLM_F_REQUEST | flags(request) | (request.flags ?? 0),
+          flags: NLM_F_REQUEST | flags(i) | (request.flags ?? 0),
           sequence: first + i,
           portId: 0,
           payload: request.payload,
@@ -122,20 +123,21 @@ export class Connection {
     return first;
   }
 
-  #exchange(requests: readonly Request[], flags: number): Outcome {
+  #exchange(requests: readonly Request[], lastFlags: number): Outcome {
+    const last = requests.length - 1;
     return this.#collect(
       requests,
-      this.#send(requests, () => flags),
+      this.#send(requests, (index) => (index === last ? lastFlags : 0)),
     );
   }
 
   #collect(requests: readonly Request[], first: number): Outcome {
     const outcomes = new Array<NetlinkError | undefined>(requests.length).fill(undefined);
     const answers: Uint8Array[] = [];
-    let waiting = requests.length;
+    let waiting = true;
     let interrupted = false;
     let broken: unknown;
-    while (waiting > 0) {
+    while (waiting) {
       const datagram = this.#transport.receive();
       if (datagram === undefined)
         throw new WireError(`${requests[0]?.what ?? 'request'}: the kernel sent no answer`);
@@ -152,7 +154,7 @@ export class Connection {
         if (request === undefined) continue;
         if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          waiting--;
+          if (index === requests.length - 1) waiting = false;
           const { errno, extendedAck } = decodeAck(message);
           if (errno !== 0) {
             outcomes[index] = new NetlinkError(

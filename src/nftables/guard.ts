@@ -114,7 +114,7 @@ export function removeGuard(hostName: string, known: Guard | undefined, later?: 
       const elements = known === undefined ? [] : requests('DEL', hostName, known);
       if (elements.length > 0 && tryCommit(conn, elements, 'ENOENT') === undefined) return;
       commitUnchanged(conn, () =>
-        SETS.flatMap(({ name }) =>
+        sets().flatMap(({ name }) =>
           elementsOf(conn, TABLE, name)
             .filter(({ key }) => ownerOf(key) === hostName)
             .map((element) => request('DEL', name, element, hostName)),
@@ -129,7 +129,7 @@ export function removeGuard(hostName: string, known: Guard | undefined, later?: 
 export function listGuarded(): string[] {
   return inquire<string[]>([], (conn) => {
     if (generationOf(conn) === undefined) return [];
-    const names = SETS.flatMap(({ name }) => elementsOf(conn, TABLE, name).map(({ key }) => ownerOf(key)));
+    const names = sets().flatMap(({ name }) => elementsOf(conn, TABLE, name).map(({ key }) => ownerOf(key)));
     return [...new Set(names)];
   });
 }
@@ -171,14 +171,16 @@ function requests(verb: 'NEW' | 'DEL' | 'GET', hostName: string, { source, apart
 }
 
 /** The sets that name host ends, which are the first field of their keys. */
-const SETS: readonly Omit<SetSpec, 'table' | 'id'>[] = [
-  { name: 'guarded', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
-  { name: 'mac', keyType: concatenated(TYPE_IFNAME, TYPE_ETHERADDR), keyLength: IFNAMSIZ + 8 },
-  { name: 'ip4', keyType: concatenated(TYPE_IFNAME, TYPE_IPADDR), keyLength: IFNAMSIZ + 4 },
-  { name: 'ip6', keyType: concatenated(TYPE_IFNAME, TYPE_IP6ADDR), keyLength: IFNAMSIZ + 16 },
-  { name: 'apart', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
-  { name: 'isolated', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
-];
+function sets(): readonly Omit<SetSpec, 'table' | 'id'>[] {
+  return [
+    { name: 'guarded', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
+    { name: 'mac', keyType: concatenated(TYPE_IFNAME, TYPE_ETHERADDR), keyLength: IFNAMSIZ + 8 },
+    { name: 'ip4', keyType: concatenated(TYPE_IFNAME, TYPE_IPADDR), keyLength: IFNAMSIZ + 4 },
+    { name: 'ip6', keyType: concatenated(TYPE_IFNAME, TYPE_IP6ADDR), keyLength: IFNAMSIZ + 16 },
+    { name: 'apart', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
+    { name: 'isolated', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
+  ];
+}
 
 function base(): Request[] {
   const rule = (chain: string, ...expressions: Expression[]): Request => newRule(TABLE, chain, expressions);
@@ -203,8 +205,8 @@ function base(): Request[] {
   ];
   return [
     newTable(TABLE),
-    ...SETS.map((spec, i) => newSet({ table: TABLE, id: i + 1, ...spec })),
-    ...newPairSets(TABLE, NETS, SETS.length + 1),
+    ...sets().map((spec, i) => newSet({ table: TABLE, id: i + 1, ...spec })),
+    ...newPairSets(TABLE, NETS, sets().length + 1),
     newChain(TABLE, SOURCE),
     newChain(TABLE, AMONG),
     rule(

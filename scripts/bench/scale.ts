@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { BenchHost } from './host.ts';
+import { populate } from './populate.ts';
+import { Series } from './statistics.ts';
+import { plainConfig, plumbChain, portMapping, root } from './subjects.ts';
+
+const program = join(root, 'dist/plumb');
+const FIRST_PORT = 2000;
+
+interface Case {
+  readonly what: 'plain' | 'chain';
+  readonly config: (network: string, i: number) => object;
+}
+
+const CASES: readonly Case[] = [
+  { what: 'plain', config: (network) => plainConfig('plumb', network) },
+  {
+    what: 'chain',
+    config: (network, i) => ({
+      cniVersion: '1.0.0',
+      name: network,
+      ...plumbChain('plumb')[0],
+      runtimeConfig: portMapping(FIRST_PORT + i),
+    }),
+  },
+];
+
+/**
+ * What an ADD and a DEL of dist/plumb cost where so many containers of the same network are there already: hosts of each
+ * size, made before, and measured in turn. Keys: `ADD plain 1000`.
+ */
+export function measureScale(plugins: string, sizes: readonly number[], rounds: number): Series {
+  const series = new Series();
+  for (const { what, config } of CASES) {
+    const hosts = sizes.map((size) => {
+      const host = new BenchHost(plugins);
+      const network = `${what}-${size}`;
+      populate(host, size, (i) => config(network, i));
+      return { host, size, network };
+    });
+    for (let round = 0; round <= rounds; round++) {
+      for (const { host, size, network } of hosts) {
+        const containerId = `${network}-${round}`;
+        const netns = host.container(containerId);
+        const call = { program, containerId, netns, config: config(network, size + round) };
+        const add = host.call({ ...call, verb: 'ADD' }).ms;
+        const del = host.call({ ...call, verb: 'DEL' }).ms;
+        host.removeContainer(netns);
+        if (round === 0) continue;
+        series.add(`ADD ${what} ${size}`, add);
+        series.add(`DEL ${what} ${size}`, del);
+      }
+    }
+    for (const { host } of hosts) host.close();
+  }
+  return series;
+}
