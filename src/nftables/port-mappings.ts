@@ -117,8 +117,9 @@ export interface Conflict {
 }
 
 /**
- * Maps ports for the host end `hostName`, all or none. A port that is mapped already, to whatever place, is taken over if
- * `mayTake` says so of its owner. The ruleset is installed if it is not there. `label` names the container, for `nft list`.
+ * Maps ports for the host end `hostName`, all or none. A port that is mapped already, to whatever place, on the same
+ * address or where either is on every one, is taken over if `mayTake` says so of its owner. The ruleset is installed if it
+ * is not there. `label` names the container, for `nft list`.
  *
  * @returns what is in the way; nothing has been mapped then
  * @throws NetlinkError
@@ -134,23 +135,60 @@ export function addPortMappings(
   const sources = sourceElements('NEW', hostName, nat);
   const elements = mappings.map((mapping) => mapElement('ADD', mapping, comment));
   return withNftables((conn) => {
-    try {
-      addOrInstall(conn, base, [], [...elements, ...sources]);
-      return undefined;
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error;
+    // The kernel refuses what is in the same map, but does not know that the maps for one and for every address overlap.
+    if (overlapping(conn, mappings).length === 0) {
+      try {
+        addOrInstall(conn, base, [], [...elements, ...sources]);
+        return undefined;
+      } catch (error) {
+        if (!isErrno(error, 'EEXIST')) throw error;
+      }
     }
     let conflict: Conflict | undefined;
     commitUnchanged(conn, () => {
-      const found = mappings.map((mapping) => ({ mapping, there: find(conn, portOf(mapping)) }));
-      const other = found.find(({ there }) => there !== undefined && !mayTake(ownerOf(there)));
-      conflict = other === undefined ? undefined : { mapping: other.mapping, owner: ownerOf(other.there) };
+      const found = [...same(conn, mappings), ...overlapping(conn, mappings)];
+      conflict = found.find(({ owner }) => !mayTake(owner));
       if (conflict !== undefined) return [];
-      const stale = found.filter(({ there }) => there !== undefined);
-      return [...stale.map(({ mapping }) => portElement('DEL', portOf(mapping))), ...elements, ...sources];
+      return [...found.map(({ port }) => portElement('DEL', port)), ...elements, ...sources];
     });
     return conflict;
   });
+}
+
+interface Found extends Conflict {
+  readonly port: MappedPort;
+}
+
+/** What is mapped on the same addresses. */
+function same(conn: Connection, mappings: readonly PortMapping[]): Found[] {
+  return mappings.flatMap((mapping) => foundAt(conn, mapping, portOf(mapping)));
+}
+
+/** What is mapped on every address where a mapping is for one, or on one where it is for every address. */
+function overlapping(conn: Connection, mappings: readonly PortMapping[]): Found[] {
+  const bound = ([4, 6] as const).flatMap((family) =>
+    mappings.some(({ hostIp, address }) => hostIp === undefined && address.family === family)
+      ? listMap(conn, `bound${family}`, family)
+      : [],
+  );
+  return mappings.flatMap((mapping) => {
+    const { hostIp, ...port } = portOf(mapping);
+    if (hostIp !== undefined) return foundAt(conn, mapping, port);
+    const { family, protocol, hostPort } = port;
+    return bound
+      .filter(
+        (other) =>
+          other.port.family === family &&
+          other.port.protocol === protocol &&
+          other.port.hostPort === hostPort,
+      )
+      .map((other) => ({ mapping, ...other }));
+  });
+}
+
+function foundAt(conn: Connection, mapping: PortMapping, port: MappedPort): Found[] {
+  const there = find(conn, port);
+  return there === undefined ? [] : [{ mapping, port, owner: ownerOf(there) }];
 }
 
 /**
@@ -266,15 +304,22 @@ function ownerOf(element: SetElement | undefined): string | undefined {
   return element?.comment?.split(' ', 1)[0];
 }
 
-function listMapped(conn: Connection): { port: MappedPort; owner: string | undefined }[] {
+interface Listed {
+  readonly port: MappedPort;
+  readonly owner: string | undefined;
+}
+
+function listMapped(conn: Connection): Listed[] {
   return ([4, 6] as const).flatMap((family) =>
-    [`any${family}`, `bound${family}`].flatMap((map) =>
-      elementsOf(conn, TABLE, map).map((element) => ({
-        port: decodePort(element.key, family),
-        owner: ownerOf(element),
-      })),
-    ),
+    [`any${family}`, `bound${family}`].flatMap((map) => listMap(conn, map, family)),
   );
+}
+
+function listMap(conn: Connection, map: string, family: 4 | 6): Listed[] {
+  return elementsOf(conn, TABLE, map).map((element) => ({
+    port: decodePort(element.key, family),
+    owner: ownerOf(element),
+  }));
 }
 
 function decodePort(key: Uint8Array, family: 4 | 6): MappedPort {
