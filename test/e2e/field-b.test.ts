@@ -13,23 +13,9 @@ import {
   until,
 } from '../support/host.ts';
 import { EXECUTABLES } from '../support/plugin.ts';
+import { outside } from '../support/traffic.ts';
 
 // Reports from the field, B: interfaces, addresses, routes. One or more tests for each report, on the executables.
-
-/** A machine outside, which knows no route to the containers. */
-async function outside(host: Host): Promise<Namespace> {
-  const out = await host.pod();
-  await host.net.ip('link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up0', 'netns', out.name);
-  for (const [space, end] of [
-    [host.net, 1],
-    [out, 2],
-  ] as const) {
-    await space.ip('address', 'add', `203.0.113.${end}/24`, 'dev', 'up0');
-    await space.ip('address', 'add', `2001:db8::${end}/64`, 'dev', 'up0', 'nodad');
-    await space.ip('link', 'set', 'up0', 'up');
-  }
-  return out;
-}
 
 async function sysctls(space: Namespace, subtree: string): Promise<string> {
   const { stdout } = await exec([
@@ -461,25 +447,39 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255] + 8 * [0]), ("ff02::
     expect(text.match(/EBUSY/g)).toBeNull();
   });
 
-  test('B42: 500 rules in our table, and no room for answers in the receive buffer (port mappings are not there yet)', async ({
+  test('B42: ADD with 100 port mappings and DEL with 500 rules in our tables, and no room for answers in the receive buffer', async ({
     host,
   }) => {
     const pod = await host.pod();
     const other = await host.pod();
-    await host.add(other, { id: 'other' });
+    const config = (firstPort: number, ports: number): Config => {
+      const portMappings = Array.from({ length: ports }, (_, i) => ({
+        hostPort: firstPort + i,
+        containerPort: 80,
+        protocol: i % 2 === 0 ? 'tcp' : 'udp',
+      }));
+      const bandwidth = { egressRate: 8_000_000, egressBurst: 800_000 };
+      return host.c46({}, { runtimeConfig: { portMappings, bandwidth } });
+    };
+    await host.add(other, { id: 'other', config: config(7000, 2) });
     await host.net.sh(
-      `for i in $(seq 500); do echo "add rule inet plumb postrouting ip saddr 192.0.2.1 counter accept"; done | nft -f -`,
+      `for i in $(seq 500); do
+        echo "add rule inet plumb postrouting ip saddr 192.0.2.1 counter accept"
+        echo "add rule inet plumb-ports postrouting ip saddr 192.0.2.1 counter accept"
+      done | nft -f -`,
     );
     const before = await host.snapshot();
-    const config = host.c46();
+    const of = { netns: pod, config: config(8000, 100) };
     // net.core.rmem_default cannot be set in a namespace: each netlink socket gets the least buffer after it is made.
     const by = ['/usr/bin/python3', join(import.meta.dirname, '../support/small-buffers.py')];
-    for (let i = 0; i < 2; i++) {
-      const added = await host.call('ADD', { netns: pod, config, by });
-      expect(added).toMatchObject({ status: 0, stderr: '' });
-      const prevResult: Added = JSON.parse(added.stdout);
-      await host.ok('CHECK', { netns: pod, by, config: { ...config, prevResult } });
-      await host.ok('DEL', { netns: pod, config, by });
+    for (const recorded of [true, false]) {
+      const prevResult = await host.add(pod, { ...of, by });
+      const list = await host.net.run('nft', 'list', 'table', 'inet', 'plumb-ports');
+      expect(list.match(/comment "plumb\w+ t eth0 c1"/g)).toHaveLength(200);
+      await host.ok('CHECK', { ...of, by, config: { ...of.config, prevResult } });
+      // Without its record DEL reads through all that there is.
+      if (!recorded) rmSync(`${host.runDir}/t/${prevResult.interfaces[0]?.name}.json`);
+      await host.ok('DEL', { ...of, by });
       await host.expectClean(before);
     }
   });

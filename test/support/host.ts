@@ -361,8 +361,8 @@ export function errorOf(outcome: Outcome): { code: number; msg: string } {
   return error;
 }
 
-// Our own table is shared by all containers and stays: what counts are the elements of its sets. The subnets in local4
-// and local6 belong to networks, not to containers.
+// Our own table is shared by all containers and stays: what counts are the elements of its sets. The subnets in local4,
+// local6, nets4 and nets6 belong to networks, not to containers.
 function ruleset(json: string): { foreign: unknown[]; elements: unknown[] } {
   const { nftables }: { nftables: Record<string, { table?: string; name?: string; elem?: unknown[] }>[] } =
     JSON.parse(json);
@@ -373,7 +373,7 @@ function ruleset(json: string): { foreign: unknown[]; elements: unknown[] } {
     if (kind === undefined || object === undefined || kind === 'metainfo') continue;
     const isOurs = /^plumb\b/.test((kind === 'table' ? object.name : object.table) ?? '');
     if (!isOurs) foreign.push(entry);
-    else if (!/^local[46]$/.test(object.name ?? '')) elements.push(...(object.elem ?? []));
+    else if (!/^(local|nets)[46]$/.test(object.name ?? '')) elements.push(...(object.elem ?? []));
   }
   return { foreign, elements };
 }
