@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import {
+  type Config,
   exec,
   exists,
   type Host,
@@ -336,21 +337,33 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
   });
 
   test.for(['gone', 'still there'] as const)(
-    'B20: GC removes lease, link, route and masquerading of a container whose namespace is %s, and leaves others alone',
+    'B20: GC removes lease, link, route, ifb, ports and masquerading of a container whose namespace is %s, and leaves others alone',
     async (state, { host }) => {
-      const [a, b] = await host.pods(2);
-      const prevResult = await host.add(a?.path ?? '', { id: 'A' });
-      const onlyA = await host.snapshot();
-      await host.add(b?.path ?? '', { id: 'B' });
+      const [a, b] = [await host.pod(), await host.pod()];
+      const config = (hostPort: number): Config => {
+        const portMappings = ['tcp', 'udp'].map((protocol) => ({ hostPort, containerPort: 80, protocol }));
+        const limits = { ingressRate: 8_000_000, ingressBurst: 800_000 };
+        const bandwidth = { ...limits, egressRate: 8_000_000, egressBurst: 800_000 };
+        return host.c46({}, { antiSpoofing: true, runtimeConfig: { portMappings, bandwidth } });
+      };
+      const prevResult = await host.add(a, { id: 'A', config: config(8080) });
+      const everything = async (): Promise<unknown> => ({
+        ...(await host.snapshot()),
+        ruleset: await host.net.run('nft', 'list', 'ruleset'),
+        qdiscs: await host.net.run('tc', 'qdisc'),
+      });
+      const onlyA = await everything();
+      await host.add(b, { id: 'B', config: config(8081) });
+      expect((await host.ends()).filter((link) => link.startsWith('plumbi'))).toHaveLength(2);
       if (state === 'gone') {
-        await b?.remove();
-        await until(async () => (await host.ends()).length === 1);
+        await b.remove();
+        await until(async () => (await host.ends()).length === 3);
       }
-      const config = { ...host.c4(), 'cni.dev/valid-attachments': [{ containerID: 'A', ifname: 'eth0' }] };
+      const valid = { 'cni.dev/valid-attachments': [{ containerID: 'A', ifname: 'eth0' }] };
       for (let i = 0; i < 2; i++) {
-        await host.ok('GC', { config });
-        await host.expectClean(onlyA);
-        await host.ok('CHECK', { id: 'A', ...(a ? { netns: a } : {}), config: { ...host.c4(), prevResult } });
+        await host.ok('GC', { config: { ...config(8080), ...valid } });
+        expect(await everything()).toEqual(onlyA);
+        await host.ok('CHECK', { id: 'A', netns: a, config: { ...config(8080), prevResult } });
       }
     },
   );
