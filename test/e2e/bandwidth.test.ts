@@ -36,21 +36,32 @@ function shaped(host: Host, more: object): Config {
   return host.c46({}, more);
 }
 
-/** Received bits per second of a transfer of one second. */
-async function throughput(client: Namespace, server: Namespace, address: string): Promise<number> {
+/** Received bits per second of a transfer of one second; by UDP of twice as much as the limit. */
+async function throughput(
+  client: Namespace,
+  server: Namespace,
+  address: string,
+  isUdp = false,
+): Promise<number> {
   const port = String(5201 + Math.floor(Math.random() * 20_000));
   const serving = exec([...server.enter, 'iperf3', '-s', '-1', '-p', port]);
   await until(async () => (await server.run('ss', '-Hltn', 'sport', '=', `:${port}`)) !== '');
-  const json = await client.run('iperf3', '-c', address, '-p', port, '-t', '1', '-J');
+  const udp = isUdp ? ['-u', '-b', String(2 * RATE), '-l', '1200'] : [];
+  const json = await client.run('iperf3', '-c', address, '-p', port, '-t', '1', '-J', ...udp);
   await serving;
   return JSON.parse(json).end.sum_received.bits_per_second;
 }
 
 /** The rate is never more than 10 % too high; on a machine that is busy with something else it may be too low at first. */
-async function expectRate(client: Namespace, server: Namespace, address: string): Promise<void> {
+async function expectRate(
+  client: Namespace,
+  server: Namespace,
+  address: string,
+  isUdp = false,
+): Promise<void> {
   let best = 0;
   for (let attempt = 0; attempt < 10 && best < RATE * 0.9; attempt++) {
-    best = Math.max(best, await throughput(client, server, address));
+    best = Math.max(best, await throughput(client, server, address, isUdp));
     expect(best).toBeLessThan(RATE * 1.1);
   }
   expect(best).toBeGreaterThan(RATE * 0.9);
@@ -61,7 +72,9 @@ const bare = (cidr: string | undefined): string => cidr?.split('/')[0] ?? '';
 describe.each(EXECUTABLES)('%s', (name) => {
   const it: TestAPI<{ host: Host }> = hostTest(name);
 
-  it('what a container receives and sends is within 10 % of the rate, IPv4 and IPv6', async ({ host }) => {
+  it('what a container receives and sends is within 10 % of the rate, IPv4 and IPv6, TCP and UDP', async ({
+    host,
+  }) => {
     const pod = await host.pod();
     const { ips } = await host.add(pod, { config: shaped(host, { ...BOTH, antiSpoofing: true }) });
     for (const address of ips.map((ip) => bare(ip.address))) {
@@ -70,6 +83,8 @@ describe.each(EXECUTABLES)('%s', (name) => {
     for (const address of ips.map((ip) => ip.gateway ?? '')) {
       await expectRate(pod, host.net, address);
     }
+    await expectRate(host.net, pod, bare(ips[0]?.address), true);
+    await expectRate(pod, host.net, ips[1]?.gateway ?? '', true);
   });
 
   it('B80: limits hold between two containers of one host', async ({ host }) => {
@@ -144,8 +159,15 @@ describe.each(EXECUTABLES)('%s', (name) => {
     const pod = await host.pod();
     const refused = (limits: object): Promise<{ code: number; msg: string }> =>
       host.refused('ADD', { netns: pod, config: shaped(host, limits) });
-    for (const ingressBurst of [34_359_738_368, 2 ** 53, -1, 0.5, '1000']) {
-      expect((await refused({ ingressRate: 8_000_000, ingressBurst })).code).toBe(7);
+    for (const bad of [2 ** 53, -1, 0.5, '1000']) {
+      expect((await refused({ ingressRate: 8_000_000, ingressBurst: bad })).code).toBe(7);
+      expect((await refused({ egressRate: bad, egressBurst: 800_000 })).code).toBe(7);
+    }
+    for (const [rate, burst] of [
+      ['ingressRate', 'ingressBurst'],
+      ['egressRate', 'egressBurst'],
+    ] as const) {
+      expect((await refused({ [rate]: 8_000_000, [burst]: 34_359_738_368 })).code).toBe(7);
     }
     const { code, msg } = await refused({ egressRate: 8_000_000 });
     expect(code).toBe(7);
