@@ -80,6 +80,11 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
     const lines = async (): Promise<string[]> => (await out.run('cat', heard)).trim().split('\n').sort();
     await until(async () => (await lines()).length >= 2);
     expect(await lines()).toEqual(['10.99.0.2', 'fd99::2']);
+    // Where kernels say by which interface it came in, the rules leave it alone.
+    const rules = await host.net.run('nft', 'list', 'chain', 'inet', 'plumb', 'postrouting');
+    expect(rules).toMatch(
+      /ip daddr != 224\.0\.0\.0\/4 .*masquerade\n.*ip6 daddr != ff00::\/8 .*masquerade\n/,
+    );
     // The same container's other packets.
     expect(await ask(pod, ...questions(OUTSIDE, 7000))).toEqual(seenAs(HOST, 'out'));
   });

@@ -53,6 +53,15 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
       await host.add(pod, { id, config });
       await serve(host, pod, 80, id);
     }
+    const [a = host.net, open = host.net, isolated = host.net] = ['a', 'open', 'isolated'].map((id) =>
+      pods.get(id),
+    );
+    // Not even what asks for no answer gets into an isolated container.
+    await isolated.run(
+      'nft',
+      `add table inet heard; add chain inet heard input { type filter hook input priority 0; }
+       add rule inet heard input ip saddr { 10.99.0.2, 10.99.0.3 } counter; add rule inet heard input ip6 saddr { fd99::2, fd99::3 } counter`,
+    );
     const ids = Object.keys(of);
     /** Who is reached, by both protocols and families or by none; the others are tried, too. */
     const expectReached = async (from: string, expected: readonly string[]): Promise<void> => {
@@ -76,9 +85,10 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
       expectReached('open', ['a', 'sibling', 'foreign', 'isolated']),
       expectReached('the host', ids),
     ]);
+    const heard = await isolated.run('nft', 'list', 'table', 'inet', 'heard');
+    expect([...heard.matchAll(/packets (\d+)/g)].map(([, packets]) => packets)).toEqual(['0', '0']);
     const port = questions(HOST, 8080);
     expect(await ask(out, ...port)).toEqual(seenAs(OUTSIDE, 'foreign'));
-    const [a = host.net, open = host.net] = [pods.get('a'), pods.get('open')];
     expect(await ask(open, ...port)).toEqual(
       // Another network's container, which is masqueraded on the way.
       seenAs(address(98, 1), 'foreign'),
