@@ -322,7 +322,7 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
       ...{ id, netns, config: config(both(hostPort, 80)), ...path },
     });
     const ways = ['dead', 'not routed to, without records', 'not routed to'];
-    for (const how of ways.slice(0, isFast ? 3 : 2)) {
+    for (const how of ways.slice(0, isFast ? 3 : 1)) {
       const [a, b] = [await host.pod(), await host.pod()];
       await serve(host, b, 80, 'b');
       const first = attach('a', a, how === 'dead' ? 8080 : 8081);
@@ -355,15 +355,16 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
     host,
   }) => {
     const out = await outside(host);
-    const [a, b] = [await host.pod(), await host.pod()];
+    const b = await host.pod();
     await serve(host, b, 80, 'b');
     const everywhere = both(8080, 80);
     const onOne = [HOST[4], HOST[6]].flatMap((hostIP) => both(8080, 80, { hostIP }));
-    for (const [first, second] of [
-      [everywhere, onOne],
+    const orders = [
       [onOne, everywhere],
-    ] as const) {
-      const pod = first === everywhere ? a : await host.pod();
+      [everywhere, onOne],
+    ] as const;
+    for (const [first, second] of orders.slice(0, isFast ? 2 : 1)) {
+      const pod = await host.pod();
       const ofA = { id: 'a', netns: pod, config: mapped(host, first) };
       const ofB = { id: 'b', netns: b, config: mapped(host, second) };
       await host.add(pod, ofA);

@@ -211,7 +211,7 @@ describe.concurrent.each(EXECUTABLES)('%s', (name) => {
       ],
     ];
     let record = true;
-    for (const [how, end] of endings) {
+    for (const [how, end] of name === 'plumb' ? endings : endings.slice(1)) {
       const added = await host.add(b, ofB);
       // Each has its own ports, and reaches the outside; isolated containers do not reach each other.
       expect(await ask(out, ...questions(HOST, 8080), ...questions(HOST, 9091))).toEqual([
