@@ -19,6 +19,7 @@ export * from './helpers.ts';
 export type { InterfaceAddress } from './message/address.ts';
 export type { ConntrackEntry, ConntrackFilter, ConntrackKey, ConntrackTuple } from './message/conntrack.ts';
 export type { Link } from './message/link.ts';
+export type { LinkCounters } from './message/link-counters.ts';
 export type { Neighbour } from './message/neighbour.ts';
 export type { Route } from './message/route.ts';
 export {
@@ -39,6 +40,7 @@ export {
 } from './message/tc.ts';
 export * from './ops/addresses.ts';
 export * from './ops/conntrack.ts';
+export * from './ops/link-counters.ts';
 export * from './ops/links.ts';
 export * from './ops/neighbours.ts';
 export * from './ops/routes.ts';

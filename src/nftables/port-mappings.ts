@@ -223,9 +223,16 @@ export function removePortMappings(
   );
 }
 
-/** Everything that is mapped on this host, and by the name of which host end. Throws {@link NetlinkError}. */
-export function listPortMappings(): { readonly port: MappedPort; readonly owner: string | undefined }[] {
-  return inquire([], (conn) => (generationOf(conn) === undefined ? [] : listMapped(conn)));
+/** A port that is mapped, where it leads, and the name of the host end that it is mapped for. */
+export interface ListedPort {
+  readonly port: MappedPort;
+  readonly target: { readonly address: IpAddress; readonly port: number } | undefined;
+  readonly owner: string | undefined;
+}
+
+/** Everything that is mapped on this host. Throws {@link NetlinkError}. */
+export function listPortMappings(): ListedPort[] {
+  return inquire<ListedPort[]>([], (conn) => (generationOf(conn) === undefined ? [] : listMapped(conn)));
 }
 
 /** Which of the mappings are not in force for the host end. Throws {@link NetlinkError}. */
@@ -277,9 +284,14 @@ function mapElement(verb: 'ADD', mapping: PortMapping, comment: string): Request
 
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' };
 
+/** The name of a protocol, or its number where it has none here. */
+export function protocolName(protocol: number): string {
+  return PROTOCOL_NAMES[protocol] ?? String(protocol);
+}
+
 /** A mapped port in words: `8080/tcp`, `8080/udp on 192.0.2.1`. */
 export function describePort(port: Pick<MappedPort, 'hostPort' | 'protocol'>): string {
-  return `${port.hostPort}/${PROTOCOL_NAMES[port.protocol] ?? port.protocol}`;
+  return `${port.hostPort}/${protocolName(port.protocol)}`;
 }
 
 function sourceElements(
@@ -304,20 +316,16 @@ function ownerOf(element: SetElement | undefined): string | undefined {
   return element?.comment?.split(' ', 1)[0];
 }
 
-interface Listed {
-  readonly port: MappedPort;
-  readonly owner: string | undefined;
-}
-
-function listMapped(conn: Connection): Listed[] {
+function listMapped(conn: Connection): ListedPort[] {
   return ([4, 6] as const).flatMap((family) =>
     [`any${family}`, `bound${family}`].flatMap((map) => listMap(conn, map, family)),
   );
 }
 
-function listMap(conn: Connection, map: string, family: 4 | 6): Listed[] {
+function listMap(conn: Connection, map: string, family: 4 | 6): ListedPort[] {
   return elementsOf(conn, TABLE, map).map((element) => ({
     port: decodePort(element.key, family),
+    target: decodeTarget(element.data),
     owner: ownerOf(element),
   }));
 }
@@ -333,6 +341,14 @@ function decodePort(key: Uint8Array, family: 4 | 6): MappedPort {
     hostPort: (high << 8) | low,
     ...(hostIp === undefined ? {} : { hostIp }),
   };
+}
+
+function decodeTarget(data: Uint8Array | undefined): ListedPort['target'] {
+  if (data === undefined) return undefined;
+  // Behind the address, a port that is padded to four bytes.
+  const address = ipFromBytes(data.subarray(0, -4));
+  const [high = 0, low = 0] = data.subarray(-4);
+  return address === undefined ? undefined : { address, port: (high << 8) | low };
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -40,7 +40,8 @@ export interface ShapedLink {
 const U32_MAX = 0xffffffff;
 const QDISC = tcHandle(1, 0);
 const SHAPED_MINOR = 0x30;
-const SHAPED = tcHandle(1, SHAPED_MINOR);
+/** The class of a htb that has the limit. */
+export const SHAPED = tcHandle(1, SHAPED_MINOR);
 // `1:0` is no class: packets that a filter sends there leave at once.
 const UNSHAPED = QDISC;
 // An Ethernet header and a VLAN tag.

@@ -95,6 +95,12 @@ export class RecordFolder {
     return decode(this.#text(name));
   }
 
+  /** When a record was written, in milliseconds since 1970; undefined if there is none. */
+  writtenAt(name: string): number | undefined {
+    const file = lstatSync(this.#path(name)) ?? lstatSync(this.#aside(name));
+    return file === undefined ? undefined : Number(file.mtimeNs / 1_000_000n);
+  }
+
   /** Names of all records, also of damaged and half-made ones. */
   names(): string[] {
     try {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test as base, expect } from 'vitest';
 import { executable, type Outcome } from './plugin.ts';
@@ -252,6 +252,31 @@ export class Host {
   /** A command that must fail with exactly one error object. */
   async refused(command: string, options: Options = {}): Promise<{ code: number; msg: string }> {
     return errorOf(await this.call(command, options));
+  }
+
+  /** Writes a network list with these entries into the folder that {@link Host.cli} looks in. */
+  configure(entries: readonly Config[] = [this.c4()], name = 't', more: Config = {}): void {
+    mkdirSync(this.confDir, { recursive: true });
+    const list = { cniVersion: '1.1.0', name, plugins: entries, ...more };
+    writeFileSync(`${this.confDir}/${name}.conflist`, JSON.stringify(list));
+  }
+
+  /** Folder of network configurations. */
+  get confDir(): string {
+    return `${this.#folder}/net.d`;
+  }
+
+  /** Runs the command line on this host. */
+  cli(...args: string[]): Promise<Outcome> {
+    const env = { PATH, NETCONFPATH: this.confDir };
+    return exec([...this.net.enter, this.#executable, ...args], { env });
+  }
+
+  /** Runs a command of the command line with `--json`, which must succeed; returns what it printed. */
+  async cliJson(...args: string[]): Promise<unknown> {
+    const outcome = await this.cli(...args, '--json');
+    expect(outcome, outcome.stderr).toMatchObject({ status: 0, stderr: '' });
+    return JSON.parse(outcome.stdout);
   }
 
   /** Names of the files with leases. */

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { Output } from '../output.ts';
+import { ls } from './ls.ts';
+import { show } from './show.ts';
 import { versions } from './versions.ts';
 
 /** Adds one command to the command line. */
 export type AddCommand = (program: Command, out: Output) => void;
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly AddCommand[] = [versions];
+export const COMMANDS: readonly AddCommand[] = [ls, show, versions];
