@@ -14,7 +14,7 @@ import { listMasquerades } from '../../src/nftables/masquerade.ts';
 import { type ListedPort, listPortMappings } from '../../src/nftables/port-mappings.ts';
 import { listRates } from '../../src/shaping/rates.ts';
 import type { AttachmentRecord } from '../../src/state/record.ts';
-import type { AttachmentKey } from '../names.ts';
+import { type AttachmentKey, hostEndsOfIfb, isIfb, isOwnIfb } from '../names.ts';
 import { type DamagedRecord, type Found, readRecords, withLinks } from './found.ts';
 import { type Lease, readLeases } from './leases.ts';
 import { type NamespaceState, namespaceState } from './namespace-state.ts';
@@ -66,6 +66,8 @@ export interface Inventory {
   readonly damagedRecords: readonly DamagedRecord[];
   /** Names of host ends that are no more and that the ruleset has elements for. */
   readonly strayElements: readonly string[];
+  /** Names of ifbs of plumb's that neither belong to one of the attachments nor to a host end. */
+  readonly strayIfbs: readonly string[];
 }
 
 /** Looks at everything; changes nothing and takes no lock. Throws {@link SyscallError} and {@link NetlinkError}. */
@@ -97,10 +99,21 @@ export function takeInventory(confDir: string): Inventory {
       strayLeases: leases.filter((lease) => !held.has(lease)),
       damagedRecords: damaged.filter(({ hostName }) => !known.has(hostName) && !present.has(hostName)),
       strayElements: [...new Set(named)].filter((name) => !present.has(name) && !known.has(name)).sort(),
+      strayIfbs: strayIfbs(links, attachments),
     };
   } finally {
     host.close();
   }
+}
+
+function strayIfbs(links: readonly Link[], attachments: readonly Attachment[]): string[] {
+  const names = new Set(links.map(({ name }) => name));
+  const held = new Set(attachments.flatMap(({ ifb }) => ifb?.name ?? []));
+  return links
+    .filter((link) => isIfb(link.name) && isOwnIfb(link) && !held.has(link.name))
+    .map(({ name }) => name)
+    .filter((name) => !hostEndsOfIfb(name).some((end) => names.has(end)))
+    .sort();
 }
 
 interface Elements {

@@ -220,11 +220,11 @@ export class Host {
     const { netns, config = this.c4() } = options;
     const env: Record<string, string> = {
       PATH,
+      CNI_PATH: '/usr/lib/cni',
       ...options.env,
       CNI_COMMAND: command,
       CNI_CONTAINERID: options.id ?? 'c1',
       CNI_IFNAME: options.ifname ?? 'eth0',
-      CNI_PATH: '/usr/lib/cni',
     };
     if (netns !== undefined) env['CNI_NETNS'] = typeof netns === 'string' ? netns : netns.path;
     if (options.args !== undefined) env['CNI_ARGS'] = options.args;

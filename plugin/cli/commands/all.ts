@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Output } from '../output.ts';
+import { gc } from './gc.ts';
 import { ls } from './ls.ts';
 import { show } from './show.ts';
 import { versions } from './versions.ts';
@@ -8,4 +9,4 @@ import { versions } from './versions.ts';
 export type AddCommand = (program: Command, out: Output) => void;
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly AddCommand[] = [ls, show, versions];
+export const COMMANDS: readonly AddCommand[] = [ls, show, gc, versions];
