@@ -1,12 +1,16 @@
 import type { Command } from 'commander';
 import type { Output } from '../output.ts';
+import { add } from './add.ts';
+import { check } from './check.ts';
+import { del } from './del.ts';
 import { gc } from './gc.ts';
 import { ls } from './ls.ts';
 import { show } from './show.ts';
+import { status } from './status.ts';
 import { versions } from './versions.ts';
 
 /** Adds one command to the command line. */
 export type AddCommand = (program: Command, out: Output) => void;
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly AddCommand[] = [ls, show, gc, versions];
+export const COMMANDS: readonly AddCommand[] = [ls, show, gc, add, del, check, status, versions];
