@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { CniError } from '../../src/cni/error.ts';
-import { errorMessage } from '../../src/errors.ts';
+import { errorMessage, isErrno } from '../../src/errors.ts';
 import { readEnvironment } from '../../src/sys/environment.ts';
 import { ExitCode } from './exit-code.ts';
 
@@ -33,7 +33,9 @@ export class Output {
   /** Tells why the command could not be done. */
   fail(error: unknown): void {
     const details = error instanceof CniError && error.details !== '' ? ` (${error.details})` : '';
-    process.stderr.write(`plumb: ${errorMessage(error)}${details}\n`);
+    const isRefused = isErrno(error, 'EPERM', 'EACCES') && process.geteuid?.() !== 0;
+    const hint = isRefused ? '; plumb must be run as root' : '';
+    process.stderr.write(`plumb: ${errorMessage(error)}${details}${hint}\n`);
   }
 
   /** Styles a text if standard output is a terminal. */

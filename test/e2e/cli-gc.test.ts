@@ -232,6 +232,12 @@ describe.concurrent.each(EXECUTABLES)('plumb gc: %s', (name) => {
       })),
     );
     expect(readdirSync(`${host.runDir}/t`)).toHaveLength(2);
+    // Who waits long is told how far it is.
+    const text = await host.cli('gc', '--lock-timeout', '1.1');
+    expect(text).toMatchObject({ status: 3, stderr: '1 of 2 …\n' });
+    expect(text.stdout).toMatch(
+      /^failed: attachment c0 eth0 on t \(10\.99\.0\.2\/29\): lock .*\nfailed: attachment c1 /,
+    );
     if (held.pid !== undefined) process.kill(-held.pid, 'SIGKILL');
     expect((await collect(host)).collected).toHaveLength(2);
     expect(readdirSync(`${host.runDir}/t`)).toEqual([]);

@@ -1,8 +1,8 @@
-import { rmSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, rmSync, statSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { hostInterfaceName, macAddresses } from '../../plugin/names.ts';
-import { hostTest, until } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { exec, hostTest, until } from '../support/host.ts';
+import { EXECUTABLES, executable } from '../support/plugin.ts';
 
 const key = (containerId: string, ifname = 'eth0') => ({ network: 't', containerId, ifname });
 const [first, second] = ['0123456789abcdef', '0123456789abffff'];
@@ -203,6 +203,19 @@ describe.concurrent.each(EXECUTABLES)('plumb ls and plumb show: %s', (name) => {
     expect(stdout).toContain('\n  masquerade     yes (not in force)\n');
     expect(stdout).toContain(`\n  host link      ${hostInterfaceName(key('gone'))} (missing)\n`);
     await stop();
+  });
+
+  test('who may not look is told who may', async ({ host }) => {
+    const program = `${host.scratch}/plumb`;
+    // The folders above dist may be closed to others.
+    copyFileSync(executable(name), program);
+    chmodSync(host.scratch, 0o755);
+    const { stderr, status } = await exec([
+      ...host.net.enter,
+      ...['setpriv', '--reuid=65534', '--clear-groups', program, 'ls'],
+    ]);
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/^plumb: .*EPERM.*; plumb must be run as root\n$/);
   });
 
   test('where there is nothing, there is nothing', async ({ host }) => {
