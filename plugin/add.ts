@@ -40,6 +40,7 @@ import {
   macAddresses,
 } from './names.ts';
 import { isOccupied } from './occupied.ts';
+import { Others } from './others.ts';
 import { type Sandbox, withSandbox } from './sandbox.ts';
 import { deleteHostLinks } from './teardown.ts';
 import { Undo } from './undo.ts';
@@ -103,9 +104,15 @@ function attach(
       ips: addresses.map(formatPrefix),
       ...(ipam.dataDir === undefined ? {} : { dataDir: ipam.dataDir }),
       ipMasq: config.ipMasq,
-      ...(mappings.length === 0 ? {} : { ports: recordedPorts(mappings) }),
+      ...(mappings.length === 0
+        ? {}
+        : {
+            ports: recordedPorts(mappings),
+            sourceNat: { snat: config.snat, masqAll: config.masqAll },
+          }),
       ...(config.bandwidth?.egress === undefined ? {} : { ifb: true }),
       ...(guard === undefined ? {} : { guard }),
+      ...(config.firewall === undefined ? {} : { markAcceptBit: config.firewall.markBit }),
     };
     let written = '';
     undo.register(() => records.takeBack(hostName, written));
@@ -135,8 +142,11 @@ function attach(
     enableIpv6(hostName, containerEnd.name, netnsFd, pods);
     configureContainer(inside, containerEnd, assignment);
     configureHost(host, hostEnd, hostInterfaceAlias(key), pods);
-    const attached = { key, config, pods, netnsFd, host, inside, hostEnd, containerEnd };
+    const others = new Others(config.runDir, host, hostName);
+    const attached = { key, config, pods, netnsFd, host, inside, hostEnd, containerEnd, others };
     for (const feature of FEATURES) feature.add(attached, undo);
+    // Who has taken one table away will hardly have spared the others.
+    if (others.wanted) for (const feature of FEATURES) feature.restore?.(others.list());
     return {
       interfaces: [
         { name: hostName, mac: macs.host, mtu },

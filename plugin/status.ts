@@ -5,6 +5,7 @@ import { parsePrefix } from '../src/ip/address.ts';
 import { listMasquerades } from '../src/nftables/masquerade.ts';
 import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
 import { assertWritableFolder, readFileSync } from '../src/sys/fs.ts';
+import { forwardingFaults } from './features/firewall.ts';
 import { isForwarding } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { hostInterfaceName } from './names.ts';
@@ -44,6 +45,8 @@ function troublesOf(config: NetworkConfig): string[] {
   const troubles = ([4, 6] as const)
     .filter((family) => has(family) && !isForwarding(family))
     .map((family) => `the host does not forward IPv${family}`);
+  if (attachments.length > 0)
+    troubles.push(...forwardingFaults(config.firewall, ([4, 6] as const).filter(has)));
   const masqueraded = attachments.filter(({ ipMasq }) => ipMasq);
   if (masqueraded.length === 0) return troubles;
   const present = new Set(listMasquerades());

@@ -4,6 +4,7 @@ import type { Connection } from '../../src/netlink/conn.ts';
 import type { AttachmentRecord } from '../../src/state/record.ts';
 import type { PodAddress } from '../layout.ts';
 import type { AttachmentKey } from '../names.ts';
+import type { Others, Recorded } from '../others.ts';
 import type { Undo } from '../undo.ts';
 
 /** One end of an attachment's pair of links, in its own namespace. */
@@ -27,6 +28,12 @@ export interface Attached {
   readonly containerEnd: End;
 }
 
+/** An attachment that is being made. */
+export interface Attaching extends Attached {
+  /** The others, for a table that has lost what was theirs. */
+  readonly others: Others;
+}
+
 /** An attachment that is to go. */
 export interface Removal {
   readonly key: AttachmentKey;
@@ -41,13 +48,15 @@ export interface Removal {
 /** Something that an attachment can have beside its link, addresses and routes. */
 export interface Feature {
   /** Sets it up if the configuration asks for it. Each step registers its undo before it runs. */
-  add(it: Attached, undo: Undo): void;
+  add(it: Attaching, undo: Undo): void;
   /** The links on the host that it has made, for the result. */
   interfaces?(it: Attached): ResultInterface[];
   /** What is not as ADD left it, in words. */
   check(it: Attached): string[];
   /** Takes it away, before the link goes; that there is nothing is success. */
   remove(it: Removal): void;
+  /** Gives attachments back what a table of this feature had for them, if that table has gone. */
+  restore?(recorded: readonly Recorded[]): void;
   /** Indexes of its links on the host, which go together with the host end, in one request. */
   companions?(host: Connection, key: AttachmentKey, record: AttachmentRecord | undefined): number[];
   /**

@@ -1,7 +1,16 @@
 import type { NetworkConfig } from '../../src/cni/config.ts';
 import { type IpPrefix, parsePrefix } from '../../src/ip/address.ts';
-import { addGuard, type Guard, hasGuard, listGuarded, removeGuard } from '../../src/nftables/guard.ts';
+import {
+  addGuard,
+  type Guard,
+  type Guarded,
+  hasGuard,
+  listGuarded,
+  removeGuard,
+  restoreGuards,
+} from '../../src/nftables/guard.ts';
 import type { AttachmentRecord, RecordedGuard } from '../../src/state/record.ts';
+import type { Recorded } from '../others.ts';
 import type { Attached, Feature } from './feature.ts';
 
 /** What the record of an attachment has to say about its guard; undefined where there is none. */
@@ -20,7 +29,7 @@ export const guard: Feature = {
     const wanted = guardOf(it);
     if (wanted === undefined) return;
     undo.register(() => removeGuard(it.hostEnd.name, wanted));
-    addGuard(it.hostEnd.name, wanted);
+    addGuard(it.hostEnd.name, wanted, () => guardedOf(it.others.list()));
   },
   check(it) {
     const wanted = guardOf(it);
@@ -32,6 +41,7 @@ export const guard: Feature = {
     if (record !== undefined && record.guard === undefined) return;
     removeGuard(hostName, fromRecord(record), later);
   },
+  restore: (recorded) => restoreGuards(guardedOf(recorded)),
   survey() {
     const guarded = listGuarded();
     return (present) => {
@@ -48,6 +58,13 @@ function guardOf({ config, containerEnd, pods }: Attached): Guard | undefined {
         recorded,
         pods.map(({ address }) => address),
       );
+}
+
+function guardedOf(recorded: readonly Recorded[]): Guarded[] {
+  return recorded.flatMap(({ hostName, record }) => {
+    const guard = fromRecord(record);
+    return guard === undefined ? [] : [{ hostName, guard }];
+  });
 }
 
 function fromRecord(record: AttachmentRecord | undefined): Guard | undefined {

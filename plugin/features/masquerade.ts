@@ -1,19 +1,24 @@
+import { parsePrefix } from '../../src/ip/address.ts';
 import {
   addMasquerade,
   hasMasquerade,
   listMasquerades,
+  type Masqueraded,
   removeMasquerade,
+  restoreMasquerades,
 } from '../../src/nftables/masquerade.ts';
+import type { Recorded } from '../others.ts';
 import type { Feature } from './feature.ts';
 
 /** `ipMasq`: what leaves the network gets the host's address. */
 export const masquerade: Feature = {
-  add({ config, hostEnd, pods }, undo) {
+  add({ config, hostEnd, pods, others }, undo) {
     if (!config.ipMasq) return;
     undo.register(() => removeMasquerade(hostEnd.name));
     addMasquerade(
       hostEnd.name,
       pods.map(({ address }) => address),
+      () => masqueradedOf(others.list()),
     );
   },
   check: ({ config, hostEnd }) =>
@@ -22,6 +27,7 @@ export const masquerade: Feature = {
     if (record?.ipMasq === false) return;
     removeMasquerade(hostName, later);
   },
+  restore: (recorded) => restoreMasquerades(masqueradedOf(recorded)),
   survey() {
     const masqueraded = listMasquerades();
     return (present) => {
@@ -29,3 +35,9 @@ export const masquerade: Feature = {
     };
   },
 };
+
+function masqueradedOf(recorded: readonly Recorded[]): Masqueraded[] {
+  return recorded.flatMap(({ hostName, record }) =>
+    record.ipMasq ? [{ hostName, subnets: record.ips.flatMap((ip) => parsePrefix(ip) ?? []) }] : [],
+  );
+}

@@ -1,6 +1,6 @@
 import type { NetworkConfig } from '../../src/cni/config.ts';
 import { CniError } from '../../src/cni/error.ts';
-import { formatIp, type IpAddress, parseIp } from '../../src/ip/address.ts';
+import { formatIp, type IpAddress, parseIp, parsePrefix } from '../../src/ip/address.ts';
 import { NETLINK_NETFILTER } from '../../src/netlink/abi/netlink.ts';
 import { flushUdpPort } from '../../src/netlink/ops/conntrack.ts';
 import { findLink } from '../../src/netlink/ops/links.ts';
@@ -9,16 +9,19 @@ import {
   addPortMappings,
   describePort,
   listPortMappings,
+  type Mapped,
   type MappedPort,
   missingPortMappings,
   type PortMapping,
   portOf,
   removePortMappings,
+  restorePortMappings,
 } from '../../src/nftables/port-mappings.ts';
 import type { RecordedPort } from '../../src/state/record.ts';
 import { getSysctl, setSysctl } from '../../src/sys/sysctl.ts';
 import type { PodAddress } from '../layout.ts';
 import { type AttachmentKey, attachmentOfAlias } from '../names.ts';
+import type { Recorded } from '../others.ts';
 import type { Attached, Feature } from './feature.ts';
 
 const UDP = 17;
@@ -37,11 +40,12 @@ export function mappingsOf(config: NetworkConfig, pods: readonly PodAddress[]): 
 
 /** What the record of an attachment has to say about its mappings. */
 export function recordedPorts(mappings: readonly PortMapping[]): RecordedPort[] {
-  return mappings.map(({ hostPort, protocol, hostIp, address }) => ({
+  return mappings.map(({ hostPort, protocol, hostIp, address, port }) => ({
     family: address.family,
     protocol,
     hostPort,
     ...(hostIp === undefined ? {} : { hostIp: formatIp(hostIp) }),
+    containerPort: port,
   }));
 }
 
@@ -62,9 +66,16 @@ export const ports: Feature = {
     // What comes from 127.0.0.1 leaves by this link, and by no other.
     if (needsRouteLocalnet(it, mappings)) setSysctl(routeLocalnet(hostEnd.name), '1');
     undo.register(() => removePortMappings(hostEnd.name, mappings.map(portOf)));
-    const conflict = addPortMappings(hostEnd.name, label(key), mappings, sources, (owner) =>
-      isGone(it, owner),
+    let back: readonly Mapped[] = [];
+    const conflict = addPortMappings(
+      { hostName: hostEnd.name, label: label(key), mappings, nat: sources },
+      (owner) => isGone(it, owner),
+      () => {
+        back = mappedOf(it.others.list());
+        return back;
+      },
     );
+    forgetFlows(portsOfAll(back));
     if (conflict !== undefined) {
       const { mapping, owner } = conflict;
       const where = mapping.hostIp === undefined ? '' : ` on ${formatIp(mapping.hostIp)}`;
@@ -90,6 +101,10 @@ export const ports: Feature = {
     const known = record?.ports === undefined ? undefined : portsOf(record.ports);
     forgetFlows(removePortMappings(hostName, known, later));
   },
+  restore(recorded) {
+    const all = mappedOf(recorded);
+    if (restorePortMappings(all)) forgetFlows(portsOfAll(all));
+  },
   survey() {
     const all = listPortMappings();
     return (present) => {
@@ -100,6 +115,27 @@ export const ports: Feature = {
     };
   },
 };
+
+/** What records tell of mappings; those of older versions do not tell enough. */
+function mappedOf(recorded: readonly Recorded[]): Mapped[] {
+  return recorded.flatMap(({ hostName, record }): Mapped[] => {
+    const { ports: noted = [], sourceNat: nat } = record;
+    const mappings = portsOf(noted).flatMap((mapped, i): PortMapping[] => {
+      const address = record.ips
+        .flatMap((ip) => parsePrefix(ip)?.address ?? [])
+        .find(({ family }) => family === mapped.family);
+      const port = noted[i]?.containerPort;
+      return address === undefined || port === undefined ? [] : [{ ...mapped, address, port }];
+    });
+    return nat === undefined || mappings.length === 0
+      ? []
+      : [{ hostName, label: label(record), mappings, nat }];
+  });
+}
+
+function portsOfAll(all: readonly Mapped[]): MappedPort[] {
+  return all.flatMap(({ mappings }) => mappings.map(portOf));
+}
 
 function label({ network, containerId, ifname }: AttachmentKey): string {
   return `${network} ${ifname} ${containerId}`.slice(0, 230);

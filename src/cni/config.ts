@@ -5,6 +5,7 @@ import { type Bandwidth, interpretBandwidth } from './bandwidth.ts';
 import { documentVersion, isObject, type JsonObject, parseDocument } from './document.ts';
 import type { Command } from './environment.ts';
 import { CniError, ErrInvalidNetworkConfig } from './error.ts';
+import { type Firewall, interpretFirewall } from './firewall.ts';
 import { isHostLocal, isStatic, validateConfig } from './generated/validate-config.js';
 import { BANDWIDTH, refuseTypos } from './known-keys.ts';
 import { MAC_RULE, parseUnicastMac } from './mac.ts';
@@ -85,6 +86,8 @@ export interface NetworkConfig {
   readonly antiSpoofing: boolean;
   /** Which containers can reach it: all, those of its own network, none. */
   readonly ingressPolicy: 'open' | 'same-bridge' | 'isolated';
+  /** How forwarding is accepted where another table would drop it; absent where that is not asked for. */
+  readonly firewall?: Firewall;
   /** Absolute path of the folder for attachment records. */
   readonly runDir: string;
   readonly prevResult?: Result;
@@ -196,6 +199,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
   const mac = requestedMac(raw);
   const dns = interpretDns(raw);
   const bandwidth = interpretBandwidth(raw);
+  const firewall = interpretFirewall(raw);
   const prevResult = interpretPrevResult(raw.prevResult, cniVersion, command);
   const validAttachments = command === 'GC' ? interpretAttachments(raw) : undefined;
   return {
@@ -215,6 +219,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
     ...(tuning === undefined ? {} : { tuning }),
     ...(dns === undefined ? {} : { dns }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(firewall === undefined ? {} : { firewall }),
     ...(ipam === undefined ? {} : { ipam }),
     ...(prevResult === undefined ? {} : { prevResult }),
     ...(validAttachments === undefined ? {} : { validAttachments }),

@@ -11,6 +11,7 @@ const TOP = [
   ...['cniVersion', 'name', 'type', 'mtu', 'ipMasq', 'mac', 'dns', 'ipam', 'runDir'],
   ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend', 'snat', 'masqAll'],
   ...['antiSpoofing', 'ingressPolicy'],
+  ...['markAcceptBit', 'acceptChains', 'iptablesAdminChainName', 'firewalldZone'],
   ...['conditionsV4', 'conditionsV6', 'markMasqBit', 'externalSetMarkChain', 'backend'],
   ...['sysctl', 'promisc', 'allmulti', 'txQLen'],
 ];

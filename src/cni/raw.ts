@@ -97,6 +97,9 @@ export interface RawConfig extends RawTuning, RawBandwidth {
   masqAll?: Optional<boolean>;
   antiSpoofing?: Optional<boolean>;
   ingressPolicy?: Optional<'' | 'open' | 'same-bridge' | 'isolated'>;
+  markAcceptBit?: Optional<number>;
+  acceptChains?: Optional<string[]>;
+  iptablesAdminChainName?: Optional<string>;
   ipam?: Optional<RawIpam>;
   args?: Optional<{ cni?: Optional<RawCniArgs> }>;
   runtimeConfig?: Optional<{

@@ -4,9 +4,7 @@ import type { Request } from '../netlink/conn.ts';
 import {
   newBaseChain,
   newChain,
-  newRule,
   newSet,
-  newTable,
   type SetElement,
   type SetSpec,
   setElement,
@@ -24,7 +22,7 @@ import {
 } from '../netlink/message/nft-expression.ts';
 import { concat } from '../netlink/wire/buffer.ts';
 import { mac as macCodec } from '../netlink/wire/value.ts';
-import { elementsOf, findElement, hasRules } from './look-up.ts';
+import { elementsOf, findElement } from './look-up.ts';
 import {
   concatenated,
   decodeInterfaceName,
@@ -35,9 +33,9 @@ import {
   TYPE_IP6ADDR,
   TYPE_IPADDR,
 } from './names.ts';
-import { addPair, findPair, newPairSets } from './subnet-pairs.ts';
+import { addElements, type ChainPlan, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
+import { addPair, distinct, findPair, newPairSets } from './subnet-pairs.ts';
 import {
-  addOrInstall,
   commitUnchanged,
   generationOf,
   inquire,
@@ -81,7 +79,11 @@ const BEFORE_FILTER_PRIORITY = -1;
 const ARPHRD_ETHER = 1;
 const AMONG = 'among';
 const NETS = 'nets';
-const RULES = { prerouting: 1, source: 6, forward: 1, among: 4 } as const;
+const RULESET: Ruleset = {
+  table: TABLE,
+  least: { prerouting: 1, source: 6, forward: 1, among: 4 },
+  plan,
+};
 
 /** What an attachment's traffic is held to. */
 export interface Guard {
@@ -94,12 +96,38 @@ export interface Guard {
   readonly apart?: { readonly subnets: readonly IpPrefix[]; readonly isolated: boolean };
 }
 
-/** Puts a guard in force for the host end `hostName`. The ruleset is installed if it is not there. Throws {@link NetlinkError}. */
-export function addGuard(hostName: string, guard: Guard): void {
+/** A host end and its guard. */
+export interface Guarded {
+  readonly hostName: string;
+  readonly guard: Guard;
+}
+
+/**
+ * Puts a guard in force for the host end `hostName`. The ruleset is installed if it is not there, with what `others` has.
+ * Throws {@link NetlinkError}.
+ */
+export function addGuard(hostName: string, guard: Guard, others: () => readonly Guarded[] = () => []): void {
   const elements = requests('NEW', hostName, guard);
   if (elements.length === 0) return;
-  const pairs = (guard.apart?.subnets ?? []).map((subnet) => addPair(TABLE, NETS, subnet));
-  withNftables((conn) => addOrInstall(conn, base, pairs, elements));
+  const pairs = subnetsOf(guard).map((subnet) => addPair(TABLE, NETS, subnet));
+  withNftables((conn) => addElements(conn, RULESET, pairs, elements, () => restored(others())));
+}
+
+/** Guards containers that are there, if the ruleset has gone. Throws {@link NetlinkError}. */
+export function restoreGuards(all: readonly Guarded[]): void {
+  restore(RULESET, () => restored(all));
+}
+
+function restored(all: readonly Guarded[]): Restored {
+  const subnets = distinct(all.flatMap(({ guard }) => subnetsOf(guard)));
+  return {
+    shared: subnets.map((subnet) => addPair(TABLE, NETS, subnet)),
+    own: all.flatMap(({ hostName, guard }) => requests('NEW', hostName, guard)),
+  };
+}
+
+function subnetsOf({ apart }: Guard): readonly IpPrefix[] {
+  return apart?.subnets ?? [];
 }
 
 /**
@@ -136,12 +164,12 @@ export function listGuarded(): string[] {
 
 /** Whether a guard is in force as a whole. Throws {@link NetlinkError}. */
 export function hasGuard(hostName: string, guard: Guard): boolean {
-  const pairs = (guard.apart?.subnets ?? []).map(({ address }) => findPair(TABLE, NETS, address));
+  const pairs = subnetsOf(guard).map(({ address }) => findPair(TABLE, NETS, address));
   const wanted = [...requests('GET', hostName, guard), ...pairs];
   if (wanted.length === 0) return true;
   return inquire(
     false,
-    (conn) => hasRules(conn, TABLE, RULES) && wanted.every((one) => findElement(conn, one) !== undefined),
+    (conn) => isWhole(conn, RULESET) && wanted.every((one) => findElement(conn, one) !== undefined),
   );
 }
 
@@ -182,8 +210,17 @@ function sets(): readonly Omit<SetSpec, 'table' | 'id'>[] {
   ];
 }
 
-function base(): Request[] {
-  const rule = (chain: string, ...expressions: Expression[]): Request => newRule(TABLE, chain, expressions);
+function plan(): ReturnType<Ruleset['plan']> {
+  return {
+    sets: [
+      ...sets().map((spec, i) => newSet({ table: TABLE, id: i + 1, ...spec })),
+      ...newPairSets(TABLE, NETS, sets().length + 1),
+    ],
+    chains: [sourceChain(), amongChain(), ...baseChains()],
+  };
+}
+
+function sourceChain(): ChainPlan {
   const from6 = (bits: number, address: Uint8Array): Expression[] => {
     const masked = Uint8Array.from(
       address,
@@ -199,70 +236,85 @@ function base(): Request[] {
   };
   const linkLocal = new Uint8Array(16);
   linkLocal.set([0xfe, 0x80]);
-  const inside = (set: string, key: number): Expression[] => [
-    metaLoad(key, abi.NFT_REG_1),
-    inSet(set, abi.NFT_REG_1),
-  ];
+  return {
+    name: SOURCE,
+    make: newChain(TABLE, SOURCE),
+    rules: [
+      [
+        metaLoad(abi.NFT_META_IIFTYPE, abi.NFT_REG_1),
+        compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, Uint8Array.of(ARPHRD_ETHER, 0)),
+        metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+        linkHeader(6, 6, abi.NFT_REG_2),
+        inSet('mac', abi.NFT_REG_1, true),
+        verdict(abi.NF_DROP),
+      ],
+      [
+        ...isFamily(abi.NFPROTO_IPV4),
+        metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+        networkHeader(12, 4, abi.NFT_REG_2),
+        inSet('ip4', abi.NFT_REG_1),
+        verdict(abi.NFT_RETURN),
+      ],
+      [
+        ...isFamily(abi.NFPROTO_IPV6),
+        metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+        networkHeader(8, 16, abi.NFT_REG_2),
+        inSet('ip6', abi.NFT_REG_1),
+        verdict(abi.NFT_RETURN),
+      ],
+      from6(10, linkLocal),
+      from6(128, new Uint8Array(16)),
+      [verdict(abi.NF_DROP)],
+    ],
+  };
+}
+
+function amongChain(): ChainPlan {
+  return {
+    name: AMONG,
+    make: newChain(TABLE, AMONG),
+    rules: [
+      [...inside('isolated', abi.NFT_META_OIFNAME), verdict(abi.NF_DROP)],
+      [
+        ...isFamily(abi.NFPROTO_IPV4),
+        networkHeader(12, 4, abi.NFT_REG_1),
+        networkHeader(16, 4, abi.NFT_REG32_01),
+        inSet(`${NETS}4`, abi.NFT_REG_1),
+        verdict(abi.NFT_RETURN),
+      ],
+      [
+        ...isFamily(abi.NFPROTO_IPV6),
+        networkHeader(8, 16, abi.NFT_REG_1),
+        networkHeader(24, 16, abi.NFT_REG_2),
+        inSet(`${NETS}6`, abi.NFT_REG_1),
+        verdict(abi.NFT_RETURN),
+      ],
+      [verdict(abi.NF_DROP)],
+    ],
+  };
+}
+
+function baseChains(): ChainPlan[] {
   return [
-    newTable(TABLE),
-    ...sets().map((spec, i) => newSet({ table: TABLE, id: i + 1, ...spec })),
-    ...newPairSets(TABLE, NETS, sets().length + 1),
-    newChain(TABLE, SOURCE),
-    newChain(TABLE, AMONG),
-    rule(
-      SOURCE,
-      metaLoad(abi.NFT_META_IIFTYPE, abi.NFT_REG_1),
-      compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, Uint8Array.of(ARPHRD_ETHER, 0)),
-      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
-      linkHeader(6, 6, abi.NFT_REG_2),
-      inSet('mac', abi.NFT_REG_1, true),
-      verdict(abi.NF_DROP),
-    ),
-    rule(
-      SOURCE,
-      ...isFamily(abi.NFPROTO_IPV4),
-      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
-      networkHeader(12, 4, abi.NFT_REG_2),
-      inSet('ip4', abi.NFT_REG_1),
-      verdict(abi.NFT_RETURN),
-    ),
-    rule(
-      SOURCE,
-      ...isFamily(abi.NFPROTO_IPV6),
-      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
-      networkHeader(8, 16, abi.NFT_REG_2),
-      inSet('ip6', abi.NFT_REG_1),
-      verdict(abi.NFT_RETURN),
-    ),
-    rule(SOURCE, ...from6(10, linkLocal)),
-    rule(SOURCE, ...from6(128, new Uint8Array(16))),
-    rule(SOURCE, verdict(abi.NF_DROP)),
-    newBaseChain(TABLE, 'prerouting', 'filter', abi.NF_INET_PRE_ROUTING, AFTER_RAW_PRIORITY),
-    rule('prerouting', ...inside('guarded', abi.NFT_META_IIFNAME), verdict(abi.NFT_GOTO, SOURCE)),
-    newBaseChain(TABLE, 'forward', 'filter', abi.NF_INET_FORWARD, BEFORE_FILTER_PRIORITY),
-    rule(
-      'forward',
-      ...inside('apart', abi.NFT_META_IIFNAME),
-      ...inside('apart', abi.NFT_META_OIFNAME),
-      verdict(abi.NFT_GOTO, AMONG),
-    ),
-    rule(AMONG, ...inside('isolated', abi.NFT_META_OIFNAME), verdict(abi.NF_DROP)),
-    rule(
-      AMONG,
-      ...isFamily(abi.NFPROTO_IPV4),
-      networkHeader(12, 4, abi.NFT_REG_1),
-      networkHeader(16, 4, abi.NFT_REG32_01),
-      inSet(`${NETS}4`, abi.NFT_REG_1),
-      verdict(abi.NFT_RETURN),
-    ),
-    rule(
-      AMONG,
-      ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(8, 16, abi.NFT_REG_1),
-      networkHeader(24, 16, abi.NFT_REG_2),
-      inSet(`${NETS}6`, abi.NFT_REG_1),
-      verdict(abi.NFT_RETURN),
-    ),
-    rule(AMONG, verdict(abi.NF_DROP)),
+    {
+      name: 'prerouting',
+      make: newBaseChain(TABLE, 'prerouting', 'filter', abi.NF_INET_PRE_ROUTING, AFTER_RAW_PRIORITY),
+      rules: [[...inside('guarded', abi.NFT_META_IIFNAME), verdict(abi.NFT_GOTO, SOURCE)]],
+    },
+    {
+      name: 'forward',
+      make: newBaseChain(TABLE, 'forward', 'filter', abi.NF_INET_FORWARD, BEFORE_FILTER_PRIORITY),
+      rules: [
+        [
+          ...inside('apart', abi.NFT_META_IIFNAME),
+          ...inside('apart', abi.NFT_META_OIFNAME),
+          verdict(abi.NFT_GOTO, AMONG),
+        ],
+      ],
+    },
   ];
+}
+
+function inside(set: string, key: number): Expression[] {
+  return [metaLoad(key, abi.NFT_REG_1), inSet(set, abi.NFT_REG_1)];
 }

@@ -1,16 +1,11 @@
 import { isErrno } from '../errors.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import {
-  decodeElements,
-  decodeRule,
-  listElements,
-  listRules,
-  type SetElement,
-} from '../netlink/message/nft.ts';
+import { decodeElements, listElements, type SetElement } from '../netlink/message/nft.ts';
 
 // Questions about the ruleset, to which "there is no such table, set or chain" is an answer and not an error.
 
-function orIfAbsent<T>(nothing: T, ask: () => T): T {
+/** What `ask` finds; `nothing` if the kernel knows no such object. */
+export function orIfAbsent<T>(nothing: T, ask: () => T): T {
   try {
     return ask();
   } catch (error) {
@@ -27,13 +22,4 @@ export function elementsOf(conn: Connection, table: string, set: string): SetEle
 /** The element that a request of {@link setElement} to GET asks for; undefined where there is none. Throws {@link NetlinkError}. */
 export function findElement(conn: Connection, get: Request): SetElement | undefined {
   return orIfAbsent(undefined, () => conn.request(get).flatMap(decodeElements)[0]);
-}
-
-/** Whether each chain of a table has at least so many rules. Throws {@link NetlinkError}. */
-export function hasRules(conn: Connection, table: string, least: Readonly<Record<string, number>>): boolean {
-  return orIfAbsent(false, () =>
-    Object.entries(least).every(
-      ([chain, count]) => conn.dump(listRules(table, chain)).map(decodeRule).length >= count,
-    ),
-  );
 }

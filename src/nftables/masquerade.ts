@@ -1,15 +1,7 @@
 import type { IpPrefix } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import {
-  decodeRule,
-  listRules,
-  newBaseChain,
-  newRule,
-  newSet,
-  newTable,
-  setElement,
-} from '../netlink/message/nft.ts';
+import { newBaseChain, newSet, setElement } from '../netlink/message/nft.ts';
 import {
   compare,
   inSet,
@@ -21,8 +13,9 @@ import {
 } from '../netlink/message/nft-expression.ts';
 import { elementsOf, findElement } from './look-up.ts';
 import { decodeInterfaceName, IFNAMSIZ, interfaceName, TYPE_IFNAME } from './names.ts';
-import { addPair, newPairSets } from './subnet-pairs.ts';
-import { addOrInstall, generationOf, inquire, type Later, tryCommit, withNftables } from './transaction.ts';
+import { addElements, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
+import { addPair, distinct, newPairSets } from './subnet-pairs.ts';
+import { generationOf, inquire, type Later, tryCommit, withNftables } from './transaction.ts';
 
 // The ruleset: one table for the host, in which a container is one element of a set. The rules look at the
 // interface that a packet came in by, so that an element is found again by the attachment alone, whatever became of
@@ -43,14 +36,12 @@ const MASQ = 'masq';
 const LOCAL = 'local';
 const SRCNAT_PRIORITY = 100;
 
-function base(): Request[] {
+const RULESET: Ruleset = { table: TABLE, least: { [CHAIN]: 2 }, plan };
+
+function plan(): ReturnType<Ruleset['plan']> {
   const fromPod = [metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1), inSet(MASQ, abi.NFT_REG_1)];
-  return [
-    newTable(TABLE),
-    newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true, id: 1 }),
-    ...newPairSets(TABLE, LOCAL, 2),
-    newBaseChain(TABLE, CHAIN, 'nat', abi.NF_INET_POST_ROUTING, SRCNAT_PRIORITY),
-    newRule(TABLE, CHAIN, [
+  const rules = [
+    [
       ...isFamily(abi.NFPROTO_IPV4),
       networkHeader(16, 4, abi.NFT_REG_1),
       mask(abi.NFT_REG_1, Uint8Array.of(0xf0, 0, 0, 0)),
@@ -60,8 +51,8 @@ function base(): Request[] {
       networkHeader(16, 4, abi.NFT_REG32_01),
       inSet(`${LOCAL}4`, abi.NFT_REG_1, true),
       masquerade(),
-    ]),
-    newRule(TABLE, CHAIN, [
+    ],
+    [
       ...isFamily(abi.NFPROTO_IPV6),
       networkHeader(24, 1, abi.NFT_REG_1),
       compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, Uint8Array.of(0xff)),
@@ -70,8 +61,21 @@ function base(): Request[] {
       networkHeader(24, 16, abi.NFT_REG_2),
       inSet(`${LOCAL}6`, abi.NFT_REG_1, true),
       masquerade(),
-    ]),
+    ],
   ];
+  return {
+    sets: [
+      newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true, id: 1 }),
+      ...newPairSets(TABLE, LOCAL, 2),
+    ],
+    chains: [
+      {
+        name: CHAIN,
+        make: newBaseChain(TABLE, CHAIN, 'nat', abi.NF_INET_POST_ROUTING, SRCNAT_PRIORITY),
+        rules,
+      },
+    ],
+  };
 }
 
 function podElement(verb: 'NEW' | 'DEL' | 'GET', hostName: string): Request {
@@ -79,16 +83,38 @@ function podElement(verb: 'NEW' | 'DEL' | 'GET', hostName: string): Request {
   return setElement(verb, TABLE, MASQ, { key }, `masquerade of ${hostName} (table inet ${TABLE})`);
 }
 
+/** A host end whose container is masqueraded, and the subnets of its addresses. */
+export interface Masqueraded {
+  readonly hostName: string;
+  readonly subnets: readonly IpPrefix[];
+}
+
 /**
  * Masquerades what comes in by the host end `hostName` and does not stay within its own subnet. The ruleset is
- * installed if it is not there; the usual case is one transaction of elements. Throws {@link NetlinkError}.
+ * installed if it is not there, with what `others` has; the usual case is one transaction of elements.
+ * Throws {@link NetlinkError}.
  */
-export function addMasquerade(hostName: string, subnets: readonly IpPrefix[]): void {
+export function addMasquerade(
+  hostName: string,
+  subnets: readonly IpPrefix[],
+  others: () => readonly Masqueraded[] = () => [],
+): void {
   withNftables((conn) => {
-    const pod = podElement('NEW', hostName);
     const local = subnets.map((subnet) => addPair(TABLE, LOCAL, subnet));
-    addOrInstall(conn, base, local, [pod]);
+    addElements(conn, RULESET, local, [podElement('NEW', hostName)], () => restored(others()));
   });
+}
+
+/** Masquerades containers that are there, if the ruleset has gone. Throws {@link NetlinkError}. */
+export function restoreMasquerades(all: readonly Masqueraded[]): void {
+  restore(RULESET, () => restored(all));
+}
+
+function restored(all: readonly Masqueraded[]): Restored {
+  return {
+    shared: distinct(all.flatMap(({ subnets }) => subnets)).map((subnet) => addPair(TABLE, LOCAL, subnet)),
+    own: all.map(({ hostName }) => podElement('NEW', hostName)),
+  };
 }
 
 /**
@@ -107,15 +133,9 @@ export function removeMasquerade(hostName: string, later?: Later): void {
   );
 }
 
-/** Whether {@link addMasquerade} is in force for a host end. */
+/** Whether {@link addMasquerade} is in force for a host end. The element alone masquerades nobody. */
 export function hasMasquerade(hostName: string): boolean {
-  return inquire(false, (conn) => has(conn, hostName) && hasRules(conn));
-}
-
-// The element alone masquerades nobody. One rule for each family.
-function hasRules(conn: Connection): boolean {
-  const rules = conn.dump(listRules(TABLE, CHAIN)).map(decodeRule);
-  return rules.filter((expressions) => expressions.includes('masq')).length >= 2;
+  return inquire(false, (conn) => has(conn, hostName) && isWhole(conn, RULESET));
 }
 
 function has(conn: Connection, hostName: string): boolean {

@@ -3,15 +3,7 @@ import { type IpAddress, ipFromBytes, ipToBytes } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import { RTN_LOCAL } from '../netlink/abi/rtnetlink.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import {
-  newBaseChain,
-  newChain,
-  newRule,
-  newSet,
-  newTable,
-  type SetElement,
-  setElement,
-} from '../netlink/message/nft.ts';
+import { newBaseChain, newChain, newSet, type SetElement, setElement } from '../netlink/message/nft.ts';
 import {
   compare,
   connectionStatus,
@@ -30,7 +22,7 @@ import {
 } from '../netlink/message/nft-expression.ts';
 import { concat } from '../netlink/wire/buffer.ts';
 import { u32 } from '../netlink/wire/value.ts';
-import { elementsOf, findElement, hasRules } from './look-up.ts';
+import { elementsOf, findElement } from './look-up.ts';
 import {
   concatenated,
   IFNAMSIZ,
@@ -41,14 +33,8 @@ import {
   TYPE_IP6ADDR,
   TYPE_IPADDR,
 } from './names.ts';
-import {
-  addOrInstall,
-  commitUnchanged,
-  generationOf,
-  inquire,
-  type Later,
-  withNftables,
-} from './transaction.ts';
+import { addElements, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
+import { commitUnchanged, generationOf, inquire, type Later, withNftables } from './transaction.ts';
 
 // The ruleset: a table for the host that is there once a container has had a port. A mapping is one element of a map,
 // whose comment says whose it is, by the name of the host end. Only what is addressed to the host itself is redirected.
@@ -84,6 +70,11 @@ const DSTNAT_PRIORITY = -100;
 const BEFORE_SRCNAT_PRIORITY = 99;
 const RAW_PRIORITY = -300;
 const LOOPBACK_INDEX = 1;
+const RULESET: Ruleset = {
+  table: TABLE,
+  least: { redirect: 4, prerouting: 1, output: 2, postrouting: 3, guard: 1 },
+  plan,
+};
 const IPS_DST_NAT = 0x20; // <linux/netfilter/nf_conntrack_common.h>
 
 /** A port of the host that leads to a container. */
@@ -116,29 +107,35 @@ export interface Conflict {
   readonly owner: string | undefined;
 }
 
+/** What one container has mapped. */
+export interface Mapped {
+  readonly hostName: string;
+  /** Names the container, for `nft list`. */
+  readonly label: string;
+  readonly mappings: readonly PortMapping[];
+  readonly nat: SourceNat;
+}
+
 /**
- * Maps ports for the host end `hostName`, all or none. A port that is mapped already, to whatever place, on the same
- * address or where either is on every one, is taken over if `mayTake` says so of its owner. The ruleset is installed if it
- * is not there. `label` names the container, for `nft list`.
+ * Maps ports for a host end, all or none. A port that is mapped already, to whatever place, on the same address or where
+ * either is on every one, is taken over if `mayTake` says so of its owner. The ruleset is installed if it is not there,
+ * with what `others` has.
  *
  * @returns what is in the way; nothing has been mapped then
  * @throws NetlinkError
  */
 export function addPortMappings(
-  hostName: string,
-  label: string,
-  mappings: readonly PortMapping[],
-  nat: SourceNat,
+  mapped: Mapped,
   mayTake: (owner: string | undefined) => boolean,
+  others: () => readonly Mapped[] = () => [],
 ): Conflict | undefined {
-  const comment = `${hostName} ${label}`;
-  const sources = sourceElements('NEW', hostName, nat);
-  const elements = mappings.map((mapping) => mapElement('ADD', mapping, comment));
+  const { mappings } = mapped;
+  const elements = requests('ADD', mapped);
   return withNftables((conn) => {
     // The kernel refuses what is in the same map, but does not know that the maps for one and for every address overlap.
     if (overlapping(conn, mappings).length === 0) {
       try {
-        addOrInstall(conn, base, [], [...elements, ...sources]);
+        addElements(conn, RULESET, [], elements, () => restored(others()));
         return undefined;
       } catch (error) {
         if (!isErrno(error, 'EEXIST')) throw error;
@@ -149,7 +146,7 @@ export function addPortMappings(
       const found = [...same(conn, mappings), ...overlapping(conn, mappings)];
       conflict = found.find(({ owner }) => !mayTake(owner));
       if (conflict !== undefined) return [];
-      return [...found.map(({ port }) => portElement('DEL', port)), ...elements, ...sources];
+      return [...found.map(({ port }) => portElement('DEL', port)), ...elements];
     });
     return conflict;
   });
@@ -189,6 +186,23 @@ function overlapping(conn: Connection, mappings: readonly PortMapping[]): Found[
 function foundAt(conn: Connection, mapping: PortMapping, port: MappedPort): Found[] {
   const there = find(conn, port);
   return there === undefined ? [] : [{ mapping, port, owner: ownerOf(there) }];
+}
+
+/** Maps the ports of containers that are there, if the ruleset has gone, which it tells. Throws {@link NetlinkError}. */
+export function restorePortMappings(all: readonly Mapped[]): boolean {
+  return restore(RULESET, () => restored(all));
+}
+
+function restored(all: readonly Mapped[]): Restored {
+  return { shared: [], own: all.flatMap((mapped) => requests('NEW', mapped)) };
+}
+
+function requests(verb: 'NEW' | 'ADD', { hostName, label, mappings, nat }: Mapped): Request[] {
+  const comment = `${hostName} ${label}`;
+  return [
+    ...mappings.map((mapping) => mapElement(verb, mapping, comment)),
+    ...sourceElements('NEW', hostName, nat),
+  ];
 }
 
 /**
@@ -239,7 +253,7 @@ export function listPortMappings(): ListedPort[] {
 export function missingPortMappings(hostName: string, mappings: readonly PortMapping[]): PortMapping[] {
   return inquire([...mappings], (conn) => {
     if (mappings.length === 0) return [];
-    if (!hasRules(conn, TABLE, RULES)) return [...mappings];
+    if (!isWhole(conn, RULESET)) return [...mappings];
     return mappings.filter((mapping) => {
       const there = find(conn, portOf(mapping));
       const wanted = mapData(mapping);
@@ -276,7 +290,7 @@ function portElement(verb: 'DEL' | 'GET', port: MappedPort): Request {
   return setElement(verb, TABLE, mapName(port), { key: mapKey(port) }, `port ${describePort(port)}`);
 }
 
-function mapElement(verb: 'ADD', mapping: PortMapping, comment: string): Request {
+function mapElement(verb: 'NEW' | 'ADD', mapping: PortMapping, comment: string): Request {
   const port = portOf(mapping);
   const element = { key: mapKey(port), data: mapData(mapping), comment };
   return setElement(verb, TABLE, mapName(port), element, `map port ${describePort(port)}`);
@@ -355,9 +369,7 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a?.length === b.length && b.every((byte, i) => a[i] === byte);
 }
 
-const RULES = { redirect: 4, prerouting: 1, output: 2, postrouting: 3, guard: 1 } as const;
-
-function base(): Request[] {
+function plan(): ReturnType<Ruleset['plan']> {
   const map = (family: 4 | 6, bound: boolean, id: number): Request => {
     const [type, length] = family === 4 ? [TYPE_IPADDR, 4] : [TYPE_IP6ADDR, 16];
     return newSet({
@@ -397,93 +409,96 @@ function base(): Request[] {
   ];
   const loopback6 = new Uint8Array(16);
   loopback6[15] = 1;
-  const rule = (chain: string, ...expressions: Expression[]): Request => newRule(TABLE, chain, expressions);
-  return [
-    newTable(TABLE),
-    map(4, false, 1),
-    map(6, false, 2),
-    map(4, true, 3),
-    map(6, true, 4),
-    names('snat', 1, 5),
-    names('self', 2, 6),
-    names('all', 1, 7),
-    newChain(TABLE, REDIRECT),
-    rule(
-      REDIRECT,
-      ...isFamily(abi.NFPROTO_IPV4),
-      networkHeader(16, 4, abi.NFT_REG_1),
-      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG32_01),
-      transportHeader(2, 2, abi.NFT_REG32_02),
-      mapLookup('bound4', abi.NFT_REG_1, abi.NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV4, abi.NFT_REG_1, abi.NFT_REG32_01),
-    ),
-    rule(
-      REDIRECT,
-      ...isFamily(abi.NFPROTO_IPV4),
-      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_1),
-      transportHeader(2, 2, abi.NFT_REG32_01),
-      mapLookup('any4', abi.NFT_REG_1, abi.NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV4, abi.NFT_REG_1, abi.NFT_REG32_01),
-    ),
-    rule(
-      REDIRECT,
-      ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(24, 16, abi.NFT_REG_1),
-      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_2),
-      transportHeader(2, 2, abi.NFT_REG32_05),
-      mapLookup('bound6', abi.NFT_REG_1, abi.NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV6, abi.NFT_REG_1, abi.NFT_REG_2),
-    ),
-    rule(
-      REDIRECT,
-      ...isFamily(abi.NFPROTO_IPV6),
-      metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_1),
-      transportHeader(2, 2, abi.NFT_REG32_01),
-      mapLookup('any6', abi.NFT_REG_1, abi.NFT_REG_1),
-      destinationNat(abi.NFPROTO_IPV6, abi.NFT_REG_1, abi.NFT_REG_2),
-    ),
-    newBaseChain(TABLE, 'prerouting', 'nat', abi.NF_INET_PRE_ROUTING, DSTNAT_PRIORITY),
-    rule('prerouting', ...toHostItself),
-    newBaseChain(TABLE, 'output', 'nat', abi.NF_INET_LOCAL_OUT, DSTNAT_PRIORITY),
-    rule(
-      'output',
-      ...isFamily(abi.NFPROTO_IPV6),
-      networkHeader(24, 16, abi.NFT_REG_1),
-      compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, loopback6),
-      verdict(abi.NFT_RETURN),
-    ),
-    rule('output', ...toHostItself),
-    newBaseChain(TABLE, 'postrouting', 'nat', abi.NF_INET_POST_ROUTING, BEFORE_SRCNAT_PRIORITY),
-    rule(
-      'postrouting',
-      ...isDnat,
-      metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
-      inSet('all', abi.NFT_REG_1),
-      masquerade(),
-    ),
-    rule(
-      'postrouting',
-      ...isDnat,
-      metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
-      metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_2),
-      inSet('self', abi.NFT_REG_1),
-      masquerade(),
-    ),
-    rule(
-      'postrouting',
-      ...isDnat,
-      ...inLoopback(12),
-      metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
-      inSet('snat', abi.NFT_REG_1),
-      masquerade(),
-    ),
-    newBaseChain(TABLE, 'guard', 'filter', abi.NF_INET_PRE_ROUTING, RAW_PRIORITY),
-    rule(
-      'guard',
-      metaLoad(abi.NFT_META_IIF, abi.NFT_REG_1),
-      compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, u32.encode(LOOPBACK_INDEX)),
-      ...inLoopback(16),
-      verdict(abi.NF_DROP),
-    ),
-  ];
+  const redirect = (family: 4 | 6, bound: boolean): Expression[] => {
+    const protocol = family === 4 ? abi.NFPROTO_IPV4 : abi.NFPROTO_IPV6;
+    const name = `${bound ? 'bound' : 'any'}${family}`;
+    const afterData = family === 4 ? abi.NFT_REG32_01 : abi.NFT_REG_2;
+    const key = bound
+      ? [
+          networkHeader(family === 4 ? 16 : 24, family === 4 ? 4 : 16, abi.NFT_REG_1),
+          metaLoad(abi.NFT_META_L4PROTO, afterData),
+          transportHeader(2, 2, family === 4 ? abi.NFT_REG32_02 : abi.NFT_REG32_05),
+        ]
+      : [metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_1), transportHeader(2, 2, abi.NFT_REG32_01)];
+    return [
+      ...isFamily(protocol),
+      ...key,
+      mapLookup(name, abi.NFT_REG_1, abi.NFT_REG_1),
+      destinationNat(protocol, abi.NFT_REG_1, afterData),
+    ];
+  };
+  return {
+    sets: [
+      map(4, false, 1),
+      map(6, false, 2),
+      map(4, true, 3),
+      map(6, true, 4),
+      names('snat', 1, 5),
+      names('self', 2, 6),
+      names('all', 1, 7),
+    ],
+    chains: [
+      {
+        name: REDIRECT,
+        make: newChain(TABLE, REDIRECT),
+        rules: [redirect(4, true), redirect(4, false), redirect(6, true), redirect(6, false)],
+      },
+      {
+        name: 'prerouting',
+        make: newBaseChain(TABLE, 'prerouting', 'nat', abi.NF_INET_PRE_ROUTING, DSTNAT_PRIORITY),
+        rules: [toHostItself],
+      },
+      {
+        name: 'output',
+        make: newBaseChain(TABLE, 'output', 'nat', abi.NF_INET_LOCAL_OUT, DSTNAT_PRIORITY),
+        rules: [
+          [
+            ...isFamily(abi.NFPROTO_IPV6),
+            networkHeader(24, 16, abi.NFT_REG_1),
+            compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, loopback6),
+            verdict(abi.NFT_RETURN),
+          ],
+          toHostItself,
+        ],
+      },
+      {
+        name: 'postrouting',
+        make: newBaseChain(TABLE, 'postrouting', 'nat', abi.NF_INET_POST_ROUTING, BEFORE_SRCNAT_PRIORITY),
+        rules: [
+          [
+            ...isDnat,
+            metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
+            inSet('all', abi.NFT_REG_1),
+            masquerade(),
+          ],
+          [
+            ...isDnat,
+            metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+            metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_2),
+            inSet('self', abi.NFT_REG_1),
+            masquerade(),
+          ],
+          [
+            ...isDnat,
+            ...inLoopback(12),
+            metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
+            inSet('snat', abi.NFT_REG_1),
+            masquerade(),
+          ],
+        ],
+      },
+      {
+        name: 'guard',
+        make: newBaseChain(TABLE, 'guard', 'filter', abi.NF_INET_PRE_ROUTING, RAW_PRIORITY),
+        rules: [
+          [
+            metaLoad(abi.NFT_META_IIF, abi.NFT_REG_1),
+            compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, u32.encode(LOOPBACK_INDEX)),
+            ...inLoopback(16),
+            verdict(abi.NF_DROP),
+          ],
+        ],
+      },
+    ],
+  };
 }

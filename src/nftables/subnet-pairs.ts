@@ -82,3 +82,12 @@ export function addPair(table: string, prefix: string, subnet: IpPrefix): Shared
 function ipAt(key: Uint8Array, length: number): IpAddress {
   return ipFromBytes(key.subarray(0, length)) ?? { family: 4, value: 0n };
 }
+
+/** The subnets that lie in no other of them, each once. */
+export function distinct(subnets: readonly IpPrefix[]): IpPrefix[] {
+  const found: IpPrefix[] = [];
+  for (const subnet of subnets.toSorted((a, b) => a.prefixLength - b.prefixLength)) {
+    if (!found.some((wider) => contains(wider, subnet.address))) found.push(subnet);
+  }
+  return found;
+}

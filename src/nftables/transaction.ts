@@ -61,48 +61,42 @@ export interface SharedElement {
   replaced(conn: Connection): Request[];
 }
 
+/** Adds an element that may be covered by others, or take their place. Throws {@link NetlinkError}. */
+export function addShared(conn: Connection, { request, replaced }: SharedElement): void {
+  if (tryCommit(conn, [request], 'EEXIST') === undefined) return;
+  commitUnchanged(conn, () => {
+    const inTheWay = replaced(conn);
+    return inTheWay.length === 0 ? [] : [...inTheWay, request];
+  });
+}
+
 /**
  * Adds elements, as one transaction where that is possible: `shared` ones and `own` ones. If what they belong to is not
- * there, `base()` makes it.
+ * there, `install()` makes it.
  * Throws {@link NetlinkError}.
  */
 export function addOrInstall(
   conn: Connection,
-  base: () => readonly Request[],
+  install: () => void,
   shared: readonly SharedElement[],
   own: readonly Request[],
 ): void {
-  const all = [...shared.map(({ request }) => request), ...own];
   const add = (): void => {
-    if (shared.length === 0) {
-      commit(conn, own);
-      return;
-    }
-    if (tryCommit(conn, all, 'EEXIST') === undefined) return;
-    // Of those that are not covered nothing has been added yet.
-    for (const { request, replaced } of shared) {
-      if (tryCommit(conn, [request], 'EEXIST') === undefined) continue;
-      commitUnchanged(conn, () => {
-        const inTheWay = replaced(conn);
-        return inTheWay.length === 0 ? [] : [...inTheWay, request];
-      });
+    if (shared.length > 0) {
+      if (tryCommit(conn, [...shared.map(({ request }) => request), ...own], 'EEXIST') === undefined) return;
+      // Of those that are not covered nothing has been added yet.
+      for (const one of shared) addShared(conn, one);
     }
     commit(conn, own);
   };
-  let inTheWay: Error | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       add();
       return;
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-      // A table of our name that is somebody else's lacks the one and has the other.
-      if (attempt === ATTEMPTS) throw inTheWay ?? error;
+      if (!isErrno(error, 'ENOENT') || attempt === ATTEMPTS) throw error;
     }
-    // Of many first calls at once one makes the chains and their rules. The others find them there, unless somebody
-    // flushes the ruleset (a reload of nftables.service does) at that very moment.
-    inTheWay = tryCommit(conn, [...base(), ...all], 'EEXIST');
-    if (inTheWay === undefined) return;
+    install();
   }
 }
 

@@ -26,10 +26,14 @@ export interface AttachmentRecord {
   readonly ipMasq: boolean;
   /** The ports of the host that lead to the container, if there are any. */
   readonly ports?: readonly RecordedPort[];
+  /** How the container sees what comes by its ports; absent from records of older versions. */
+  readonly sourceNat?: { readonly snat: boolean; readonly masqAll: boolean };
   /** There is an ifb for what the container sends. */
   readonly ifb?: true;
   /** What the container's traffic is held to, if it is held to anything. */
   readonly guard?: RecordedGuard;
+  /** The bit of the mark by which its forwarding is accepted, if it is. */
+  readonly markAcceptBit?: number;
 }
 
 /** What a container's traffic is held to. */
@@ -47,6 +51,8 @@ export interface RecordedPort {
   readonly hostPort: number;
   /** The one address of the host that it is bound to. */
   readonly hostIp?: string;
+  /** The port of the container; absent from records of older versions. */
+  readonly containerPort?: number;
 }
 
 /** Opens the records of a network below `runDir`; nothing is read or made before they are used. */

@@ -113,9 +113,7 @@ test('somebody who removes and makes it again before every request is an error, 
       isThere = !isThere;
       intruder.countdown = 1;
     };
-    expect(() => addMasquerade('plumb0000000002', SUBNETS)).toThrow(
-      /add chain inet plumb postrouting: NFT_MSG_NEWCHAIN: EEXIST/,
-    );
+    expect(() => addMasquerade('plumb0000000002', SUBNETS)).toThrow(/inet plumb.*: NFT_MSG_NEW\w+: ENOENT/);
   });
 });
 

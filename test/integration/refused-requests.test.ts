@@ -42,6 +42,8 @@ let folder: string;
 let env: Environment;
 
 beforeEach(() => {
+  // A foreign firewall, whose chain is to accept what is forwarded.
+  run('nft', 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; }');
   pod = makeNetns();
   folder = mkdtempSync('/run/refused-');
   env = parseEnvironment({
@@ -54,6 +56,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   spoiler.left = 0;
+  run('nft', 'delete', 'table', 'ip', 'filter');
   pod.remove();
   rmSync(folder, { recursive: true });
 });
@@ -67,6 +70,7 @@ const config = (more: object = {}): NetworkConfig =>
       ipMasq: true,
       antiSpoofing: true,
       ingressPolicy: 'isolated',
+      markAcceptBit: 16,
       runtimeConfig: {
         portMappings: [
           { hostPort: 8080, containerPort: 80, protocol: 'tcp' },

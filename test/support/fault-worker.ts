@@ -24,6 +24,7 @@ const config = {
   ipMasq: true,
   antiSpoofing: true,
   ingressPolicy: 'same-bridge',
+  markAcceptBit: 16,
   ingressRate: 8_000_000,
   ingressBurst: 800_000,
   egressRate: 8_000_000,
@@ -184,6 +185,10 @@ function prepare(): void {
 
 mkdirSync('/run/netns', { recursive: true });
 sh('ip link set lo up; ip netns add pod; ip netns add other');
+// A foreign firewall, whose chain is to accept what is forwarded.
+sh(
+  "nft add table ip filter; nft 'add chain ip filter FORWARD { type filter hook forward priority filter; policy drop; }'",
+);
 const host = connect();
 const podFd = openSync(POD, 'r');
 const inside = connect({ netnsFd: podFd });

@@ -3,6 +3,8 @@
 // `node talk.ts ask [never] tcp|udp ADDRESS PORT [from ADDRESS] ...` asks all at once and prints a line for each: the answer,
 // or `-`. It waits long for answers, but for a second only for those that are never to come. It exits with 1 if there
 // was none at all.
+// `node talk.ts each PORT ADDRESS...` asks each address by TCP and by UDP, all at once, and prints a list of what was
+// answered within a second and a half, null for nothing.
 // `node talk.ts keep ADDRESS PORT FILE` asks by UDP from one port for ever, and writes the last answer to a file.
 import { createSocket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
@@ -14,6 +16,7 @@ const udpSocket = (address: string) => createSocket(address.includes(':') ? 'udp
 
 if (mode === 'serve') serve();
 else if (mode === 'ask') ask();
+else if (mode === 'each') await each();
 else keep();
 
 function serve(): void {
@@ -84,6 +87,26 @@ function ask(): void {
     if (from === undefined) send();
     else udp.bind(0, from, send);
   }
+}
+
+async function each(): Promise<void> {
+  const [port = '', ...addresses] = args;
+  const answers = addresses.flatMap((address) => [
+    new Promise<string>((resolve) => {
+      connect(Number(port), address)
+        .on('data', (text) => resolve(text.toString()))
+        .on('error', () => undefined);
+    }),
+    new Promise<string>((resolve) => {
+      const udp = udpSocket(address)
+        .on('message', (text) => resolve(text.toString()))
+        .on('error', () => undefined);
+      udp.send('?', Number(port), address, () => undefined);
+    }),
+  ]);
+  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), 1500));
+  console.log(JSON.stringify(await Promise.all(answers.map((answer) => Promise.race([answer, late])))));
+  process.exit(0);
 }
 
 function keep(): void {

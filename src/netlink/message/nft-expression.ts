@@ -13,7 +13,11 @@ export const nftData = attributes({
   ),
 });
 
-const meta = attributes({ dreg: attr(abi.NFTA_META_DREG, be32), key: attr(abi.NFTA_META_KEY, be32) });
+const meta = attributes({
+  dreg: attr(abi.NFTA_META_DREG, be32),
+  key: attr(abi.NFTA_META_KEY, be32),
+  sreg: attr(abi.NFTA_META_SREG, be32),
+});
 const cmp = attributes({
   sreg: attr(abi.NFTA_CMP_SREG, be32),
   op: attr(abi.NFTA_CMP_OP, be32),
@@ -55,6 +59,9 @@ const fib = attributes({
   flags: attr(abi.NFTA_FIB_FLAGS, be32),
 });
 const ct = attributes({ dreg: attr(abi.NFTA_CT_DREG, be32), key: attr(abi.NFTA_CT_KEY, be32) });
+
+// A match of xtables, which iptables puts into its rules, <linux/netfilter/nf_tables_compat.h>.
+const match = attributes({ name: attr(abi.NFTA_MATCH_NAME, string) });
 
 /** One expression of a rule: its kernel name and its encoded attributes. */
 export interface Expression {
@@ -109,6 +116,30 @@ export function connectionStatus(dreg: number): Expression {
   return { name: 'ct', data: ct.encode({ dreg, key: abi.NFT_CT_STATUS }) };
 }
 
+/** Loads the state bits of the packet's connection into a register: 2 established, 4 related. */
+export function connectionState(dreg: number): Expression {
+  return { name: 'ct', data: ct.encode({ dreg, key: abi.NFT_CT_STATE }) };
+}
+
+/** Sets `meta` keys (NFT_META_*) from a register. */
+export function metaSet(key: number, sreg: number): Expression {
+  return { name: 'meta', data: meta.encode({ key, sreg }) };
+}
+
+/** Sets bits of a register, and leaves the others. */
+export function setBits(reg: number, bits: Uint8Array): Expression {
+  const others = { value: bits.map((byte) => ~byte & 0xff) };
+  return {
+    name: 'bitwise',
+    data: bitwise.encode({ sreg: reg, dreg: reg, length: bits.length, mask: others, xor: { value: bits } }),
+  };
+}
+
+/** Counts packets and bytes. */
+export function counter(): Expression {
+  return { name: 'counter', data: new Uint8Array(0) };
+}
+
 /** Keeps only the masked bits of a register. */
 export function mask(reg: number, bits: Uint8Array): Expression {
   const xor = { value: new Uint8Array(bits.length) };
@@ -131,7 +162,7 @@ export function mapLookup(name: string, sreg: number, dreg: number): Expression 
   return { name: 'lookup', data: lookup.encode({ set: name, sreg, dreg }) };
 }
 
-/** Ends here: NF_DROP, or NFT_RETURN, or NFT_GOTO with a chain. */
+/** Ends here: NF_ACCEPT, NF_DROP, or NFT_RETURN; or goes on in a chain: NFT_GOTO, NFT_JUMP. */
 export function verdict(code: number, chain?: string): Expression {
   const data = { verdict: { code: code >>> 0, chain } };
   return { name: 'immediate', data: immediate.encode({ dreg: abi.NFT_REG_VERDICT, data }) };
@@ -145,4 +176,34 @@ export function destinationNat(family: number, address: number, port: number): E
 /** Replaces the source address by that of the outgoing interface. */
 export function masquerade(): Expression {
   return { name: 'masq', data: new Uint8Array(0) };
+}
+
+/** What a rule tests and does that is nothing but a test of the packet's mark with a verdict. */
+export interface MarkRule {
+  readonly mask: Uint8Array;
+  readonly value: Uint8Array;
+  /** NF_ACCEPT and others, and the chain that NFT_JUMP and NFT_GOTO lead to. */
+  readonly verdict: number;
+  readonly chain: string | undefined;
+}
+
+/**
+ * Reads `meta mark & mask == value [counter] verdict`; undefined for any other rule. A comment that iptables has put into the
+ * rule is passed over. Throws {@link WireError}.
+ */
+export function readMarkRule(expressions: readonly Expression[]): MarkRule | undefined {
+  const [load, bits, test, end, ...more] = expressions.filter((one) => !isRemark(one));
+  if (load?.name !== 'meta' || bits?.name !== 'bitwise' || test?.name !== 'cmp') return undefined;
+  if (end?.name !== 'immediate' || more.length > 0) return undefined;
+  if (meta.decode(load.data).key !== abi.NFT_META_MARK) return undefined;
+  const { mask: kept, xor } = bitwise.decode(bits.data);
+  const { op, data } = cmp.decode(test.data);
+  const last = immediate.decode(end.data).data?.verdict;
+  if (kept?.value === undefined || data?.value === undefined || last?.code === undefined) return undefined;
+  if (op !== abi.NFT_CMP_EQ || xor?.value?.some((byte) => byte !== 0) === true) return undefined;
+  return { mask: kept.value, value: data.value, verdict: last.code | 0, chain: last.chain };
+}
+
+function isRemark({ name, data }: Expression): boolean {
+  return name === 'counter' || (name === 'match' && match.decode(data).name === 'comment');
 }

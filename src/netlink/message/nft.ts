@@ -7,7 +7,7 @@ import {
   NFNL_SUBSYS_NFTABLES,
 } from '../abi/nfnetlink.ts';
 import type { Request } from '../request.ts';
-import { attr, attributes, listOf, nested } from '../wire/attributes.ts';
+import { attr, attributes, listOf, nested, splitAttributes } from '../wire/attributes.ts';
 import { concat } from '../wire/buffer.ts';
 import { be32, bytes, type Codec, string, u32 } from '../wire/value.ts';
 import { nfgenmsg } from './nfgenmsg.ts';
@@ -139,7 +139,7 @@ export function newTable(name: string): Request {
   );
 }
 
-/** Makes a base chain with policy accept; EEXIST if it is there, so that its rules are added by its maker alone. */
+/** Makes a base chain with policy accept; the same one that is there already is success. */
 export function newBaseChain(
   chainTable: string,
   name: string,
@@ -150,19 +150,19 @@ export function newBaseChain(
   return inetRequest(
     'NFT_MSG_NEWCHAIN',
     abi.NFT_MSG_NEWCHAIN,
-    NLM_F_CREATE | NLM_F_EXCL,
+    NLM_F_CREATE,
     chain,
     { table: chainTable, name, hook: { hooknum, priority: priority >>> 0 }, policy: abi.NF_ACCEPT, type },
     `add chain inet ${chainTable} ${name}`,
   );
 }
 
-/** Makes a chain that others lead to; EEXIST if it is there. */
+/** Makes a chain that others lead to; one that is there already is success. */
 export function newChain(chainTable: string, name: string): Request {
   return inetRequest(
     'NFT_MSG_NEWCHAIN',
     abi.NFT_MSG_NEWCHAIN,
-    NLM_F_CREATE | NLM_F_EXCL,
+    NLM_F_CREATE,
     chain,
     { table: chainTable, name },
     `add chain inet ${chainTable} ${name}`,
@@ -266,7 +266,8 @@ export function setElement(
 // enum nftnl_udata_set_elem_types of libnftnl, <udata.h>: a type, a length, a text that ends with NUL.
 const UDATA_COMMENT = 0;
 
-function encodeComment(comment: string): Uint8Array {
+/** The user data by which nft knows a comment of an element or a rule: at most 254 bytes. */
+export function encodeComment(comment: string): Uint8Array {
   const text = new TextEncoder().encode(`${comment}\0`);
   return concat([Uint8Array.of(UDATA_COMMENT, text.length), text]);
 }
@@ -310,16 +311,52 @@ export function listElements(elementTable: string, elementSet: string): Request 
   );
 }
 
-/** The request for every rule of a chain, for a dump. */
-export function listRules(ruleTable: string, ruleChain: string): Request {
+/** The request for every rule of a table, or of one of its chains, for a dump. */
+export function listRules(ruleTable: string, ruleChain?: string): Request {
   return inetRequest(
     'NFT_MSG_GETRULE',
     abi.NFT_MSG_GETRULE,
     0,
     rule,
     { table: ruleTable, chain: ruleChain },
-    `list chain inet ${ruleTable} ${ruleChain}`,
+    `list ${ruleChain === undefined ? 'rules of table' : 'chain'} inet ${ruleTable} ${ruleChain ?? ''}`.trim(),
   );
+}
+
+/** The chain that the rule in a NFT_MSG_NEWRULE answer is in. Throws {@link WireError}. */
+export function decodeRuleChain(answer: Uint8Array): string | undefined {
+  // Nothing else of it is decoded: rules are counted on the way of each ADD.
+  const name = splitAttributes(answer.subarray(4)).find(({ type }) => type === abi.NFTA_RULE_CHAIN);
+  return name === undefined ? undefined : string.decode(name.data);
+}
+
+/** Removes all rules of a chain; ENOENT where there is no such chain. */
+export function flushChain(ruleTable: string, ruleChain: string): Request {
+  return inetRequest(
+    'NFT_MSG_DELRULE',
+    abi.NFT_MSG_DELRULE,
+    0,
+    rule,
+    { table: ruleTable, chain: ruleChain },
+    `flush chain inet ${ruleTable} ${ruleChain}`,
+  );
+}
+
+/** The request for every set of a table, for a dump. */
+export function listSets(setTable: string): Request {
+  return inetRequest(
+    'NFT_MSG_GETSET',
+    abi.NFT_MSG_GETSET,
+    0,
+    set,
+    { table: setTable },
+    `list sets of table inet ${setTable}`,
+  );
+}
+
+/** The name of the set in a NFT_MSG_NEWSET answer. Throws {@link WireError}. */
+export function decodeSetName(answer: Uint8Array): string | undefined {
+  return set.decode(answer.subarray(4)).name;
 }
 
 /** The names of the expressions of the rule in a NFT_MSG_NEWRULE answer, in order. Throws {@link WireError}. */
