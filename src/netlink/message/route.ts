@@ -24,6 +24,8 @@ const metrics = attributes({ mtu: attr(abi.RTAX_MTU, u32), advmss: attr(abi.RTAX
 /** Attributes of a route: RTA_*. */
 export const routeAttributes = attributes({
   dst: attr(abi.RTA_DST, ip),
+  src: attr(abi.RTA_SRC, ip),
+  iif: attr(abi.RTA_IIF, u32),
   oif: attr(abi.RTA_OIF, u32),
   gateway: attr(abi.RTA_GATEWAY, ip),
   priority: attr(abi.RTA_PRIORITY, u32),

@@ -1,4 +1,4 @@
-import { isErrno } from '../../errors.ts';
+import { isErrno, NotFoundError } from '../../errors.ts';
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../abi/netlink.ts';
 import * as abi from '../abi/rtnetlink.ts';
 import { AF_INET, AF_INET6 } from '../abi/socket.ts';
@@ -150,13 +150,15 @@ function dumpRoutes(conn: Connection, family: 4 | 6, ifindex: number | undefined
  * type; undefined when it is not routed at all, be it that there is no entry or one that says so (blackhole).
  */
 export function findRouteTo(conn: Connection, address: string): Route | undefined {
-  const dstLength = address.includes(':') ? 128 : 32;
+  const isV6 = address.includes(':');
+  // Unless asked for it, IPv4 says main whatever the table is; IPv6 refuses to be asked, and tells.
+  const flags = abi.RTM_F_FIB_MATCH | (isV6 ? 0 : abi.RTM_F_LOOKUP_TABLE);
   try {
     const [payload] = conn.request({
       type: abi.RTM_GETROUTE,
       name: 'RTM_GETROUTE',
       payload: routeMessage.encode(
-        { family: addressFamily(address), dstLength, flags: abi.RTM_F_FIB_MATCH },
+        { family: addressFamily(address), dstLength: isV6 ? 128 : 32, flags },
         { dst: address },
       ),
       what: `find route to ${address}`,
@@ -166,4 +168,36 @@ export function findRouteTo(conn: Connection, address: string): Route | undefine
     if (isErrno(error, 'ENETUNREACH', 'EHOSTUNREACH', 'EINVAL', 'EACCES', 'EAGAIN')) return undefined;
     throw error;
   }
+}
+
+/** A packet that {@link resolveRoute} asks about. */
+export interface RouteQuery {
+  readonly to: string;
+  /** Its source; left to the kernel if it is left out. */
+  readonly from?: string;
+  /** The link that it comes in by; it is this host's own if that is left out. */
+  readonly iif?: number;
+}
+
+/**
+ * How the kernel routes a packet: the one route that it takes at this moment, with gateway, link, preferred source and type
+ * (RTN_LOCAL: to this host itself). With `iif` it is routed as one that comes in by that link, IPv4 with all checks of its
+ * source.
+ *
+ * Throws {@link NetlinkError} for what is not routed: ENETUNREACH, EHOSTUNREACH (also: IPv4 is not forwarded), EACCES
+ * (prohibited), EINVAL (blackhole, or an impossible source), EXDEV (refused by rp_filter).
+ */
+export function resolveRoute(conn: Connection, { to, from, iif }: RouteQuery): Route {
+  const length = to.includes(':') ? 128 : 32;
+  const [payload] = conn.request({
+    type: abi.RTM_GETROUTE,
+    name: 'RTM_GETROUTE',
+    payload: routeMessage.encode(
+      { family: addressFamily(to), dstLength: length, srcLength: from === undefined ? 0 : length },
+      { dst: to, src: from, iif },
+    ),
+    what: `route a packet to ${to}`,
+  });
+  if (payload === undefined) throw new NotFoundError(`route a packet to ${to}`, 'route', 'ENETUNREACH');
+  return decodeRoute(payload);
 }
