@@ -2,22 +2,13 @@ import type { Route as ConfiguredRoute, NetworkConfig } from '../src/cni/config.
 import type { Environment } from '../src/cni/environment.ts';
 import { CniError } from '../src/cni/error.ts';
 import type { Result, ResultInterface } from '../src/cni/result.ts';
-import {
-  addressBits,
-  formatIp,
-  formatPrefix,
-  type IpAddress,
-  type IpPrefix,
-  parseIp,
-  parsePrefix,
-} from '../src/ip/address.ts';
+import { formatIp, formatPrefix, type IpAddress, parseIp, parsePrefix } from '../src/ip/address.ts';
 import { RT_TABLE_MAIN } from '../src/netlink/abi/rtnetlink.ts';
 import type { Connection } from '../src/netlink/conn.ts';
 import type { Link } from '../src/netlink/message/link.ts';
-import type { Route } from '../src/netlink/message/route.ts';
 import { listAddresses } from '../src/netlink/ops/addresses.ts';
 import { findLink } from '../src/netlink/ops/links.ts';
-import { findRouteTo, listRoutes, type RouteSpec } from '../src/netlink/ops/routes.ts';
+import { findRouteTo, listRoutes } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { openRecords } from '../src/state/record.ts';
 import { FEATURES } from './features/all.ts';
@@ -26,6 +17,7 @@ import { isForwarding, isForwardingFrom } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { configuredRoute, gatewayRoutes, type PodAddress } from './layout.ts';
 import { type AttachmentKey, hostInterfaceName, isIfb } from './names.ts';
+import { isHostRouteTo, isSameRoute } from './routes.ts';
 import { withSandbox } from './sandbox.ts';
 
 /** CHECK: throws {@link CniError} 102 that names each single thing that is not as ADD left it. */
@@ -62,11 +54,11 @@ export function check(env: Environment, config: NetworkConfig, ipam: Ipam): void
       const routes = listRoutes(inside, { ifindex: link.index });
       for (const route of ipam.routes ?? routesOnlyOurs(result)) {
         const wanted = configuredRoute(route, pods);
-        if (!routes.some((r) => sameRoute(r, wanted)))
+        if (!routes.some((r) => isSameRoute(r, wanted)))
           found.push(`route ${route.dst} is missing or changed on ${env.ifname}`);
       }
       for (const wanted of gatewayRoutes(pods)) {
-        if (!routes.some((r) => sameRoute(r, wanted)))
+        if (!routes.some((r) => isSameRoute(r, wanted)))
           found.push(`route ${wanted.dst}/${wanted.prefixLength} is missing or changed on ${env.ifname}`);
       }
       const hostName = hostInterfaceName(key);
@@ -117,7 +109,7 @@ function hostFaults(host: Connection, { index, name }: Link, pods: readonly PodA
   const addresses = new Set(listAddresses(host, index).map(({ address }) => address));
   for (const { address, gateway } of pods) {
     const ip = formatIp(address.address);
-    if (!routes.some((route) => isHostRoute(route, address))) {
+    if (!routes.some((route) => isHostRouteTo(route, address))) {
       faults.push(`host route to ${ip} dev ${name} is missing`);
     } else {
       const best = findRouteTo(host, ip);
@@ -145,26 +137,6 @@ function linkFaults(link: Link, wanted: ResultInterface | undefined, where: stri
     faults.push(`interface ${link.name} ${where} has MTU ${link.mtu}, not ${wanted.mtu}`);
   }
   return faults;
-}
-
-function sameRoute(route: Route, wanted: RouteSpec): boolean {
-  return (
-    route.dst === wanted.dst &&
-    route.prefixLength === wanted.prefixLength &&
-    route.gateway === wanted.gateway &&
-    route.table === (wanted.table ?? 254) &&
-    (wanted.priority === undefined || wanted.priority === 0 || route.priority === wanted.priority) &&
-    route.mtu === wanted.mtu &&
-    route.advmss === wanted.advmss
-  );
-}
-
-function isHostRoute(route: Route, address: IpPrefix): boolean {
-  return (
-    route.dst === formatIp(address.address) &&
-    route.prefixLength === addressBits(address.address.family) &&
-    route.table === 254
-  );
 }
 
 /** The routes of a result that has nobody's interfaces but this attachment's; otherwise whose they are is not known. */

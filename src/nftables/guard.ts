@@ -72,13 +72,15 @@ import {
 //       drop
 //     }
 //   }
-const TABLE = 'plumb-guard';
+/** The table's name, and the prefix of its sets of pairs (subnet-pairs.ts). */
+export const TABLE = 'plumb-guard';
 const SOURCE = 'source';
 const AFTER_RAW_PRIORITY = -290;
 const BEFORE_FILTER_PRIORITY = -1;
 const ARPHRD_ETHER = 1;
 const AMONG = 'among';
-const NETS = 'nets';
+/** The sets of pairs of subnets whose containers may talk: this and the family. */
+export const NETS = 'nets';
 const RULESET: Ruleset = {
   table: TABLE,
   least: { prerouting: 1, source: 6, forward: 1, among: 4 },

@@ -1,4 +1,4 @@
-import type { IpPrefix } from '../ip/address.ts';
+import type { IpAddress, IpPrefix } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
 import { newBaseChain, newSet, setElement } from '../netlink/message/nft.ts';
@@ -14,7 +14,7 @@ import {
 import { elementsOf, findElement } from './look-up.ts';
 import { decodeInterfaceName, IFNAMSIZ, interfaceName, TYPE_IFNAME } from './names.ts';
 import { addElements, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
-import { addPair, distinct, newPairSets } from './subnet-pairs.ts';
+import { addPair, distinct, findPair, newPairSets } from './subnet-pairs.ts';
 import { generationOf, inquire, type Later, tryCommit, withNftables } from './transaction.ts';
 
 // The ruleset: one table for the host, in which a container is one element of a set. The rules look at the
@@ -146,5 +146,19 @@ function has(conn: Connection, hostName: string): boolean {
 export function listMasquerades(): string[] {
   return inquire<string[]>([], (conn) =>
     elementsOf(conn, TABLE, MASQ).map(({ key }) => decodeInterfaceName(key)),
+  );
+}
+
+/** Whether the rules are there, without which the elements masquerade nobody. Throws {@link NetlinkError}. */
+export function hasMasqueradeRules(): boolean {
+  return inquire(false, (conn) => isWhole(conn, RULESET));
+}
+
+/** Whether a packet of a container that leaves the host for a unicast address is masqueraded. Throws {@link NetlinkError}. */
+export function isMasqueraded(hostName: string, source: IpAddress, destination: IpAddress): boolean {
+  return (
+    hasMasqueradeRules() &&
+    hasMasquerade(hostName) &&
+    inquire(true, (conn) => findElement(conn, findPair(TABLE, LOCAL, source, destination)) === undefined)
   );
 }

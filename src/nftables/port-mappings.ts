@@ -25,6 +25,7 @@ import { u32 } from '../netlink/wire/value.ts';
 import { elementsOf, findElement } from './look-up.ts';
 import {
   concatenated,
+  decodeInterfaceName,
   IFNAMSIZ,
   interfaceName,
   TYPE_IFNAME,
@@ -247,6 +248,18 @@ export interface ListedPort {
 /** Everything that is mapped on this host. Throws {@link NetlinkError}. */
 export function listPortMappings(): ListedPort[] {
   return inquire<ListedPort[]>([], (conn) => (generationOf(conn) === undefined ? [] : listMapped(conn)));
+}
+
+/** Whether the rules are there, without which the mappings lead nowhere. Throws {@link NetlinkError}. */
+export function hasPortMappingRules(): boolean {
+  return inquire(false, (conn) => isWhole(conn, RULESET));
+}
+
+/** The host ends that ports are used by from 127.0.0.1 and from the container itself (`snat`). Throws {@link NetlinkError}. */
+export function listSourceNat(): string[] {
+  return inquire<string[]>([], (conn) =>
+    elementsOf(conn, TABLE, 'snat').map(({ key }) => decodeInterfaceName(key)),
+  );
 }
 
 /** Which of the mappings are not in force for the host end. Throws {@link NetlinkError}. */

@@ -38,15 +38,14 @@ export function newPairSets(table: string, prefix: string, id: number): Request[
   ];
 }
 
-/** Looks up the pair that covers an address; `prefix` as in {@link newPairSets}. */
-export function findPair(table: string, prefix: string, { family, value }: IpAddress): Request {
-  const bytes = ipToBytes({ family, value });
-  const set = `${prefix}${family}`;
+/** Looks up the pair that covers an address, or two of one family; `prefix` as in {@link newPairSets}. */
+export function findPair(table: string, prefix: string, from: IpAddress, to = from): Request {
+  const set = `${prefix}${from.family}`;
   return setElement(
     'GET',
     table,
     set,
-    { key: concat([bytes, bytes]) },
+    { key: concat([ipToBytes(from), ipToBytes(to)]) },
     `subnet of a network (table inet ${table}, set ${set})`,
   );
 }

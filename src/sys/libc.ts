@@ -4,7 +4,12 @@ import type { NativeFunction, NativeLibrary, Signature } from './native-library.
 
 /** `AF_NETLINK` etc. from <sys/socket.h>, <sched.h>, <sys/file.h>: what the calls below take. */
 export const AF_NETLINK = 16;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
@@ -23,6 +28,8 @@ const SIGNATURES = {
   setsockopt: { returns: 'int', takes: ['int', 'int', 'int', 'uint8_t *', 'uint32_t'] },
   sendto: { returns: 'int64_t', takes: ['int', 'uint8_t *', 'size_t', 'int', 'uint8_t *', 'uint32_t'] },
   recvfrom: { returns: 'int64_t', takes: ['int', 'uint8_t *', 'size_t', 'int', 'uint8_t *', 'uint8_t *'] },
+  connect: { returns: 'int', takes: ['int', 'uint8_t *', 'uint32_t'] },
+  poll: { returns: 'int', takes: ['uint8_t *', 'unsigned long', 'int'] },
   setns: { returns: 'int', takes: ['int', 'int'] },
   flock: { returns: 'int', takes: ['int', 'int'] },
   // This one and open are variadic, which makes no difference to arguments in registers.
@@ -106,6 +113,16 @@ export function recvfrom(fd: number, data: Uint8Array, flags: number, address: U
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, address.length, true);
   return check('recvfrom', `fd ${fd}`, call, fd, data, data.length, flags, address, length);
+}
+
+/** connect(2) to a raw `sockaddr`; returns 0 or, negated, errno. */
+export function connect(fd: number, address: Uint8Array): number {
+  return attempt(symbol('connect'), fd, address, address.length);
+}
+
+/** poll(2) of one `pollfd`, for `timeoutMs`; returns how many are ready or, negated, errno. */
+export function poll(pollfd: Uint8Array, timeoutMs: number): number {
+  return attempt(symbol('poll'), pollfd, 1, timeoutMs);
 }
 
 /** setns(2): moves the calling thread into the namespace behind `fd`. */

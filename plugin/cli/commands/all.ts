@@ -3,14 +3,27 @@ import type { Output } from '../output.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
+import { doctor } from './doctor.ts';
 import { gc } from './gc.ts';
 import { ls } from './ls.ts';
 import { show } from './show.ts';
 import { status } from './status.ts';
+import { trace } from './trace.ts';
 import { versions } from './versions.ts';
 
 /** Adds one command to the command line. */
 export type AddCommand = (program: Command, out: Output) => void;
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly AddCommand[] = [ls, show, gc, add, del, check, status, versions];
+export const COMMANDS: readonly AddCommand[] = [
+  ls,
+  show,
+  doctor,
+  trace,
+  gc,
+  add,
+  del,
+  check,
+  status,
+  versions,
+];
