@@ -138,7 +138,13 @@ try {
   const whole = join(work, 'whole.asset');
   await build({ ...common, entryPoints: [join(root, 'plugin/whole.ts')], outfile: whole });
   const cli = join(work, 'cli.asset');
-  await build({ ...common, entryPoints: [join(root, 'plugin/cli/main.ts')], outfile: cli });
+  await build({
+    ...common,
+    entryPoints: [join(root, 'plugin/cli/main.ts')],
+    outfile: cli,
+    // What jsonc-parser has for require() loads its parts in a way that a bundler does not see.
+    mainFields: ['module', 'main'],
+  });
   for (const executable of [buildBun(bundle), await buildNode(bundle, whole, cli)]) {
     blindEnvironment(executable);
     tryOut(executable);

@@ -8,7 +8,7 @@ export const BANDWIDTH = [
 ];
 const TOP = [
   ...BANDWIDTH,
-  ...['cniVersion', 'name', 'type', 'mtu', 'ipMasq', 'mac', 'dns', 'ipam', 'runDir'],
+  ...['$schema', 'cniVersion', 'name', 'type', 'mtu', 'ipMasq', 'mac', 'dns', 'ipam', 'runDir'],
   ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend', 'snat', 'masqAll'],
   ...['antiSpoofing', 'ingressPolicy'],
   ...['markAcceptBit', 'acceptChains', 'iptablesAdminChainName', 'firewalldZone'],
@@ -24,6 +24,15 @@ const RANGE = ['subnet', 'rangeStart', 'rangeEnd', 'gateway'];
 const ROUTE = ['dst', 'gw', 'mtu', 'advmss', 'priority', 'table', 'scope'];
 const DNS = ['nameservers', 'domain', 'search', 'options'];
 
+/** A key that is none of ours. */
+export interface UnknownKey {
+  /** Path of the object that it stands in; '' for the document. */
+  readonly at: string;
+  readonly key: string;
+  /** The key of ours, absent there, that it was probably meant to be. */
+  readonly meant: string | undefined;
+}
+
 /**
  * Refuses keys that look like a misspelt key of ours which is absent. Other unknown keys are somebody else's and
  * ignored; so is all that stands in the ipam of a type that is not ours.
@@ -31,26 +40,35 @@ const DNS = ['nameservers', 'domain', 'search', 'options'];
  * @throws ConfigError that names the key that was probably meant
  */
 export function refuseTypos(document: JsonObject): void {
-  refuseIn(document, TOP, '');
-  refuseIn(document['dns'], DNS, 'dns');
+  visitUnknownKeys(document, ({ at, key, meant }) => {
+    if (meant === undefined) return;
+    throw new ConfigError(
+      at === '' ? key : `${at}.${key}`,
+      `unknown key; did you mean ${JSON.stringify(meant)}?`,
+    );
+  });
+}
+
+/** Calls `visit` for each key that is none of ours, where {@link refuseTypos} looks for them. */
+export function visitUnknownKeys(document: JsonObject, visit: (unknown: UnknownKey) => void): void {
+  visitIn(document, TOP, '', visit);
+  visitIn(document['dns'], DNS, 'dns', visit);
   const ipam = document['ipam'];
   if (!isObject(ipam)) return;
   const type = ipam['type'];
   if (type === 'host-local') {
-    refuseIn(ipam, HOST_LOCAL, 'ipam');
+    visitIn(ipam, HOST_LOCAL, 'ipam', visit);
     each(ipam['ranges'], 'ipam.ranges', (set, path) =>
-      each(set, path, (range, at) => refuseIn(range, RANGE, at)),
+      each(set, path, (range, at) => visitIn(range, RANGE, at, visit)),
     );
   } else if (type === 'static') {
-    refuseIn(ipam, STATIC, 'ipam');
-    refuseIn(ipam['dns'], DNS, 'ipam.dns');
-  } else if (type === undefined) {
-    refuseIn(ipam, ['type'], 'ipam');
-    return;
+    visitIn(ipam, STATIC, 'ipam', visit);
+    visitIn(ipam['dns'], DNS, 'ipam.dns', visit);
   } else {
+    if (type === undefined) visitIn(ipam, ['type'], 'ipam', visit);
     return;
   }
-  each(ipam['routes'], 'ipam.routes', (route, path) => refuseIn(route, ROUTE, path));
+  each(ipam['routes'], 'ipam.routes', (route, path) => visitIn(route, ROUTE, path, visit));
 }
 
 function each(list: unknown, path: string, visit: (item: unknown, path: string) => void): void {
@@ -58,18 +76,16 @@ function each(list: unknown, path: string, visit: (item: unknown, path: string) 
   for (const [i, item] of list.entries()) visit(item, `${path}[${i}]`);
 }
 
-function refuseIn(value: unknown, known: readonly string[], path: string): void {
+function visitIn(
+  value: unknown,
+  known: readonly string[],
+  at: string,
+  visit: (unknown: UnknownKey) => void,
+): void {
   if (!isObject(value)) return;
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
-    const meant = meantKey(
-      key,
-      known.filter((candidate) => !Object.hasOwn(value, candidate)),
-    );
-    if (meant === undefined) continue;
-    throw new ConfigError(
-      path === '' ? key : `${path}.${key}`,
-      `unknown key; did you mean ${JSON.stringify(meant)}?`,
-    );
+    const absent = known.filter((candidate) => !Object.hasOwn(value, candidate));
+    visit({ at, key, meant: meantKey(key, absent) });
   }
 }

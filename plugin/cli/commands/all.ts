@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import type { Output } from '../output.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
+import { checkConfigCommand } from './check-config.ts';
+import { convertCommand } from './convert.ts';
 import { del } from './del.ts';
 import { doctor } from './doctor.ts';
 import { gc } from './gc.ts';
@@ -16,6 +18,8 @@ export type AddCommand = (program: Command, out: Output) => void;
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly AddCommand[] = [
+  checkConfigCommand,
+  convertCommand,
   ls,
   show,
   doctor,
