@@ -7,10 +7,12 @@ import { convertCommand } from './convert.ts';
 import { del } from './del.ts';
 import { doctor } from './doctor.ts';
 import { gc } from './gc.ts';
+import { installCommand } from './install.ts';
 import { ls } from './ls.ts';
 import { show } from './show.ts';
 import { status } from './status.ts';
 import { trace } from './trace.ts';
+import { uninstallCommand } from './uninstall.ts';
 import { versions } from './versions.ts';
 
 /** Adds one command to the command line. */
@@ -18,6 +20,8 @@ export type AddCommand = (program: Command, out: Output) => void;
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly AddCommand[] = [
+  installCommand,
+  uninstallCommand,
   checkConfigCommand,
   convertCommand,
   ls,
