@@ -78,7 +78,7 @@ function generate(output: Output): void {
     messages: false,
     inlineRefs: false,
   });
-  ajv.addSchema(schema);
+  ajv.addSchema(withoutNotes(schema));
   const outFolder = join(root, 'src', output.room, 'generated');
   mkdirSync(join(outFolder, 'brief'), { recursive: true });
   const refs = Object.fromEntries(output.validators.map(({ name, pointer }) => [name, `${file}${pointer}`]));
@@ -132,6 +132,22 @@ function endOfObject(code: string, start: number): number {
   }
   throw new Error('ajv wrote an object without an end');
 }
+
+/** Keywords that say something to people and nothing to validators, which would carry them along. */
+const NOTES = ['title', 'default', 'examples'];
+
+function withoutNotes(node: object): object {
+  const entries = Object.entries(node).flatMap(([key, value]): [string, unknown][] => {
+    if (NOTES.includes(key) && !PROPERTY_MAPS.has(node)) return [];
+    if (typeof value !== 'object' || value === null) return [[key, value]];
+    if (key === 'properties') PROPERTY_MAPS.add(value);
+    return [[key, withoutNotes(value)]];
+  });
+  return Array.isArray(node) ? entries.map(([, value]) => value) : Object.fromEntries(entries);
+}
+
+/** Objects whose keys are names of properties and not keywords. */
+const PROPERTY_MAPS = new WeakSet<object>();
 
 function types(output: Output): string {
   const names = [...new Set(output.validators.map(({ type }) => type))].sort();

@@ -7,8 +7,10 @@ import { parseNetworkConfig } from '../../src/cni/config.ts';
 
 const folder = join(import.meta.dirname, '../../conf');
 
-test('what plumb install writes is the example', () => {
-  expect(readFileSync(join(folder, DEFAULT_LIST_NAME), 'utf8')).toBe(DEFAULT_LIST);
+test('what plumb install writes is the example, but for the path of the schema', () => {
+  const [first, schema, ...rest] = readFileSync(join(folder, DEFAULT_LIST_NAME), 'utf8').split('\n');
+  expect(schema).toBe('  "$schema": "../schemas/plumb.schema.json",');
+  expect([first, ...rest].join('\n')).toBe(DEFAULT_LIST);
 });
 
 test.each(readdirSync(folder))('check-config has nothing to say about the example %s', (file) => {

@@ -3,12 +3,15 @@ import type { Output } from '../output.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { checkConfigCommand } from './check-config.ts';
+import { completionCommand } from './completion.ts';
 import { convertCommand } from './convert.ts';
 import { del } from './del.ts';
 import { doctor } from './doctor.ts';
 import { gc } from './gc.ts';
 import { installCommand } from './install.ts';
 import { ls } from './ls.ts';
+import { manCommand } from './man.ts';
+import { schemaCommand } from './schema.ts';
 import { show } from './show.ts';
 import { status } from './status.ts';
 import { trace } from './trace.ts';
@@ -33,5 +36,8 @@ export const COMMANDS: readonly AddCommand[] = [
   del,
   check,
   status,
+  schemaCommand,
+  completionCommand,
+  manCommand,
   versions,
 ];
