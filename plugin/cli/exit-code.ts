@@ -15,5 +15,5 @@ export const EXIT_MEANINGS: Readonly<Record<number, string>> = {
   [ExitCode.ok]: 'done; nothing is wrong',
   [ExitCode.wrong]: 'it was found out that something is wrong',
   [ExitCode.usage]: 'the command line cannot be understood',
-  [ExitCode.failed]: 'the command could not do what it was asked to; standard error says why',
+  [ExitCode.failed]: 'the command could not do what it was asked to',
 };

@@ -154,6 +154,19 @@ describe.each(EXECUTABLES)('%s', (name) => {
     ]);
   });
 
+  test('several at a time wait for each other', async ({ host }) => {
+    const { bin, conf } = folders(host);
+    const outcomes = await Promise.all(Array.from({ length: 4 }, () => call(host, 'install')));
+    expect(outcomes.map(({ status, stderr }) => ({ status, stderr }))).toEqual(
+      outcomes.map(() => ({ status: 0, stderr: '' })),
+    );
+    expect([readdirSync(bin).sort(), readdirSync(conf)]).toEqual([
+      ['loopback', 'plumb'],
+      ['10-plumb.conflist'],
+    ]);
+    expect(statSync(`${bin}/plumb`).size).toBe(statSync(executable(name)).size);
+  });
+
   test('a file that is not there is told, and nothing is made', async ({ host }) => {
     const outcome = await call(host, 'install', '--conf', '/none/x.conflist');
     expect(outcome).toMatchObject({ status: 3, stdout: '' });

@@ -90,6 +90,7 @@ const CASES: Readonly<Record<string, Case>> = {
         },
       },
     ],
+    lost: ['plugins[2]'],
     needless: ['plugins[0].bridge', 'plugins[0].isGateway', 'plugins[0].hairpinMode'],
   },
   'podman: a network of its own, with dnsname': {
@@ -121,7 +122,7 @@ const CASES: Readonly<Record<string, Case>> = {
       },
       { type: 'dnsname', domainName: 'dns.podman', capabilities: { aliases: true } },
     ],
-    lost: ['plugins[0].vlan'],
+    lost: ['plugins[0].vlan', 'plugins[2]'],
     needless: ['plugins[0].bridge', 'plugins[0].isGateway'],
     kept: ['plugins[4]'],
   },
@@ -243,7 +244,7 @@ const CASES: Readonly<Record<string, Case>> = {
         ipam: { type: 'host-local', subnet: '10.244.0.0/16', routes: [V4] },
       },
     ],
-    lost: ['plugins[0].addIf'],
+    lost: ['plugins[0].addIf', 'plugins[2]'],
     needless: ['plugins[0].bridge', 'plugins[0].isDefaultGateway', 'plugins[0].hairpinMode'],
   },
   'nerdctl: a bridge whose networks do not reach each other': {
@@ -283,6 +284,7 @@ const CASES: Readonly<Record<string, Case>> = {
         },
       },
     ],
+    lost: ['plugins[2]'],
     needless: ['plugins[0].bridge', 'plugins[0].isGateway', 'plugins[0].hairpinMode'],
   },
   'Kubernetes with limits: ptp, portmap of its own, bandwidth, tuning, sbr': {
@@ -415,6 +417,10 @@ test('a list that is plumb’s already stays what it is', () => {
 test.each([
   [{ name: 'x', cniVersion: '1.0.0', plugins: [{ type: 'macvlan' }] }, /\("macvlan"\)/],
   [{ name: 'x', cniVersion: '1.0.0', plugins: [] }, /\(none at all\)/],
+  [
+    { name: 'x', cniVersion: '1.0.0', plugins: [{ type: 'flannel', delegate: { type: 'ipvlan' } }] },
+    /^plugins\[0\]\.delegate\.type: .* "ipvlan"$/,
+  ],
 ])('nothing to replace: %j', (from, message) => {
   expect(() => convert(from)).toThrow(message);
 });

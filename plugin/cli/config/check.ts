@@ -19,6 +19,11 @@ export interface CheckedConfig {
   readonly document: ConfigDocument;
 }
 
+/** Whether plumb is called by this `type`, the name of one of its executables. */
+export function isPlumbType(type: unknown): boolean {
+  return type === 'plumb' || type === 'plumb-node';
+}
+
 /** Collects the problems of one document. */
 class Findings {
   readonly problems: Problem[] = [];
@@ -100,7 +105,7 @@ function checkShape(value: JsonObject, fileName: string, found: Findings): Entry
   }
   if (!hasPlugins && !isListFile) {
     checkVersionIsThere(value, found);
-    const isPlumb = value['type'] === 'plumb';
+    const isPlumb = isPlumbType(value['type']);
     return [{ path: [], value, isPlumb: isPlumb || typeof value['type'] !== 'string', inherited: {} }];
   }
   for (const key of Object.keys(value)) {
@@ -150,9 +155,9 @@ function entriesOf(plugin: unknown, path: Path, inherited: JsonObject, found: Fi
     if (Object.hasOwn(plugin, key) && path.length > 0)
       found.key('warning', [...path, key], `has no effect: the ${key} of the list counts; remove it`);
   }
-  const entry: Entry = { path, value: plugin, isPlumb: type === 'plumb', inherited };
+  const entry: Entry = { path, value: plugin, isPlumb: isPlumbType(type), inherited };
   const { delegate } = plugin;
-  if (type !== 'flannel' || !isObject(delegate) || delegate['type'] !== 'plumb') return [entry];
+  if (type !== 'flannel' || !isObject(delegate) || !isPlumbType(delegate['type'])) return [entry];
   // flannel puts in the addresses itself.
   return [
     entry,

@@ -4,7 +4,7 @@ import { ConfigError } from '../../../src/errors.ts';
 import { parsePrefix } from '../../../src/ip/address.ts';
 import { showPath } from '../config/path.ts';
 import { subnetsOf } from '../config/subnets.ts';
-import { REASONS, REMARKS, type Reason } from './reasons.ts';
+import { LOSSES, REASONS, REMARKS, type Reason } from './reasons.ts';
 
 /** Something that is not in the new list as it was in the old one. */
 export interface Remark {
@@ -21,7 +21,7 @@ export interface Converted {
 }
 
 /** Plugins that make the container's interface. */
-const MAIN = ['ptp', 'bridge', 'plumb', 'flannel'];
+const MAIN = ['ptp', 'bridge', 'plumb', 'plumb-node', 'flannel'];
 /** Plugins that add something to it, which plumb does itself. */
 const EXTRA = ['portmap', 'bandwidth', 'firewall', 'tuning'];
 const PLUMB_KEYS = Object.keys(networkConfig.properties);
@@ -99,6 +99,10 @@ class EntryBuilder {
       const { delegate, ...own } = plugin;
       this.#flannel = own;
       const { type: delegated = 'bridge', ...rest } = isObject(delegate) ? delegate : {};
+      if (delegated === 'flannel' || !MAIN.includes(String(delegated))) {
+        const path = showPath([...at, 'delegate', 'type']);
+        throw new ConfigError(path, `plumb does not take the place of ${JSON.stringify(delegated)}`);
+      }
       this.#take(String(delegated), rest, [...at, 'delegate']);
       this.#remark(
         'kept',
@@ -125,6 +129,8 @@ class EntryBuilder {
   }
 
   takeExtra({ type, ...keys }: JsonObject, at: At): void {
+    const loss = LOSSES[String(type)];
+    if (loss !== undefined) this.#remark('lost', at, loss);
     this.#take(String(type), keys, at);
   }
 

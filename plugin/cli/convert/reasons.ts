@@ -53,6 +53,12 @@ export const REASONS: Readonly<Record<string, Readonly<Record<string, Reason>>>>
   bandwidth: {},
 };
 
+/** What a plugin does that plumb does not, whatever keys it has. */
+export const LOSSES: Readonly<Record<string, string>> = {
+  firewall:
+    "nothing is accepted in iptables or firewalld on behalf of the containers; where the host's FORWARD chain drops, they reach nobody beyond the host",
+};
+
 /** What to say of plugins that stay in the list behind plumb. */
 export const REMARKS: Readonly<Record<string, string>> = {
   sbr: 'plumb has no source based routing; the plugin goes on doing it',

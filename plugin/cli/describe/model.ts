@@ -82,13 +82,13 @@ function describeArgument(argument: Argument): ArgumentModel {
 }
 
 const KINDS: Readonly<Record<string, Value>> = {
-  FILE: 'file',
-  NETNS: 'file',
-  DIR: 'folder',
+  file: 'file',
+  netns: 'file',
+  dir: 'folder',
   // The argument of `help`.
   command: 'command',
 };
 
 function kindOf(name: string): Value {
-  return KINDS[name] ?? 'word';
+  return KINDS[name.toLowerCase()] ?? 'word';
 }

@@ -5,6 +5,7 @@ import { isObject, type JsonObject } from '../../../src/cni/document.ts';
 import { isErrno, PlumbError } from '../../../src/errors.ts';
 import { openRecords } from '../../../src/state/record.ts';
 import { readdirSync } from '../../../src/sys/fs.ts';
+import { isPlumbType } from '../config/check.ts';
 import { configFiles } from '../config/files.ts';
 import { DEFAULT_LIST } from './default-list.ts';
 import type { Folders } from './folders.ts';
@@ -94,7 +95,7 @@ function readList(folder: string, name: string): OwnList | undefined {
   }
   if (!isObject(value)) return undefined;
   const plugins = Array.isArray(value['plugins']) ? value['plugins'].filter(isObject) : [value];
-  const entries = plugins.filter(({ type }) => type === 'plumb');
+  const entries = plugins.filter(({ type }) => isPlumbType(type));
   if (entries.length === 0) return undefined;
   return { name, entries, isOwn: text === DEFAULT_LIST, isShared: entries.length < plugins.length };
 }
