@@ -24,7 +24,7 @@ export interface NetworkPlugin {
 }
 
 /** Whether plumb is called for an entry; the loopback plugin, which plumb can be too, is not meant. */
-export function isPlumb({ type }: NetworkPlugin): boolean {
+export function isPlumb({ type }: { readonly type?: unknown }): boolean {
   return type === 'plumb' || type === 'plumb-node';
 }
 

@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from '../../../src/cni/document.ts';
 import { visitUnknownKeys } from '../../../src/cni/known-keys.ts';
 import { meantKey } from '../../../src/cni/typo.ts';
+import { isPlumb as namesPlumb } from '../network-list.ts';
 import { ConfigDocument } from './document.ts';
 import { faultsOf } from './entry-faults.ts';
 import { type Path, parsePath, showPath } from './path.ts';
@@ -17,11 +18,6 @@ export interface CheckedConfig {
   /** The subnets that its containers get addresses from. */
   readonly subnets: readonly PlacedSubnet[];
   readonly document: ConfigDocument;
-}
-
-/** Whether plumb is called by this `type`, the name of one of its executables. */
-export function isPlumbType(type: unknown): boolean {
-  return type === 'plumb' || type === 'plumb-node';
 }
 
 /** Collects the problems of one document. */
@@ -105,7 +101,7 @@ function checkShape(value: JsonObject, fileName: string, found: Findings): Entry
   }
   if (!hasPlugins && !isListFile) {
     checkVersionIsThere(value, found);
-    const isPlumb = isPlumbType(value['type']);
+    const isPlumb = namesPlumb(value);
     return [{ path: [], value, isPlumb: isPlumb || typeof value['type'] !== 'string', inherited: {} }];
   }
   for (const key of Object.keys(value)) {
@@ -155,9 +151,9 @@ function entriesOf(plugin: unknown, path: Path, inherited: JsonObject, found: Fi
     if (Object.hasOwn(plugin, key) && path.length > 0)
       found.key('warning', [...path, key], `has no effect: the ${key} of the list counts; remove it`);
   }
-  const entry: Entry = { path, value: plugin, isPlumb: isPlumbType(type), inherited };
+  const entry: Entry = { path, value: plugin, isPlumb: namesPlumb(plugin), inherited };
   const { delegate } = plugin;
-  if (type !== 'flannel' || !isObject(delegate) || !isPlumbType(delegate['type'])) return [entry];
+  if (type !== 'flannel' || !isObject(delegate) || !namesPlumb(delegate)) return [entry];
   // flannel puts in the addresses itself.
   return [
     entry,

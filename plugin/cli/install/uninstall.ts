@@ -5,8 +5,8 @@ import { isObject, type JsonObject } from '../../../src/cni/document.ts';
 import { isErrno, PlumbError } from '../../../src/errors.ts';
 import { openRecords } from '../../../src/state/record.ts';
 import { readdirSync } from '../../../src/sys/fs.ts';
-import { isPlumbType } from '../config/check.ts';
 import { configFiles } from '../config/files.ts';
+import { isPlumb } from '../network-list.ts';
 import { DEFAULT_LIST } from './default-list.ts';
 import type { Folders } from './folders.ts';
 import { linkTarget, removeFile, renameIn, withFolderLock } from './place.ts';
@@ -95,7 +95,7 @@ function readList(folder: string, name: string): OwnList | undefined {
   }
   if (!isObject(value)) return undefined;
   const plugins = Array.isArray(value['plugins']) ? value['plugins'].filter(isObject) : [value];
-  const entries = plugins.filter(({ type }) => isPlumbType(type));
+  const entries = plugins.filter(isPlumb);
   if (entries.length === 0) return undefined;
   return { name, entries, isOwn: text === DEFAULT_LIST, isShared: entries.length < plugins.length };
 }
