@@ -7,7 +7,7 @@ import type { AddCommand } from './all.ts';
 export const checkConfigCommand: AddCommand = (program, out) => {
   program
     .command('check-config')
-    .argument('<FILE...>', 'lists (.conflist) or single configurations (.conf, .json)')
+    .argument('<file...>', 'lists (.conflist) or single configurations (.conf, .json)')
     .description('say what is wrong with configuration files, with line and column')
     .option('--no-host', "do not compare subnets with this host's routes")
     .action((files: string[], options: { host: boolean }) => {

@@ -15,7 +15,7 @@ const SHELLS: ReadonlyMap<string, (program: ProgramModel) => string> = new Map([
 export const completionCommand: AddCommand = (program) => {
   program
     .command('completion')
-    .addArgument(new Argument('<SHELL>', 'the shell').choices([...SHELLS.keys()]))
+    .addArgument(new Argument('<shell>', 'the shell').choices([...SHELLS.keys()]))
     .description('print what makes a shell complete commands and options')
     .action((shell: string) => {
       process.stdout.write(SHELLS.get(shell)?.(describeProgram(program)) ?? '');

@@ -15,11 +15,11 @@ import type { AddCommand } from './all.ts';
 export const convertCommand: AddCommand = (program, out) => {
   program
     .command('convert')
-    .argument('<FILE>', 'a list (.conflist) or single configuration (.conf, .json) of reference plugins')
+    .argument('<file>', 'a list (.conflist) or single configuration (.conf, .json) of reference plugins')
     .description(
       'turn a list of reference plugins into one with plumb, and say what could not be carried over',
     )
-    .option('--output <FILE>', 'write the list to this file, by rename, and not to standard output')
+    .option('--output <file>', 'write the list to this file, by rename, and not to standard output')
     .action((file: string, { output }: { output?: string }) => {
       const checked = checkConfig(readFileSync(file, 'utf8'), basename(file));
       const { value } = checked.document;

@@ -6,7 +6,7 @@ import type { AddCommand } from './all.ts';
 export const installCommand: AddCommand = (program, out) => {
   withFolders(program.command('install'))
     .description('put this executable, its link loopback, and a configuration in place')
-    .option('--conf <FILE>', 'a list to install, in the place of one of the same name')
+    .option('--conf <file>', 'a list to install, in the place of one of the same name')
     .action((options: InstallOptions) => {
       const done = install(options);
       const { executable, loopback, configuration, kept } = done;

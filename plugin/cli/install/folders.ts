@@ -11,6 +11,6 @@ export interface Folders {
 /** Adds the options that {@link Folders} are read from. */
 export function withFolders(command: Command): Command {
   return command
-    .option('--bin-dir <DIR>', 'where the runtime looks for plugins', '/opt/cni/bin')
-    .option('--conf-dir <DIR>', 'where the runtime looks for configurations', '/etc/cni/net.d');
+    .option('--bin-dir <dir>', 'where the runtime looks for plugins', '/opt/cni/bin')
+    .option('--conf-dir <dir>', 'where the runtime looks for configurations', '/etc/cni/net.d');
 }
