@@ -44,9 +44,6 @@ export const REASONS: Readonly<Record<string, Readonly<Record<string, Reason>>>>
   },
   firewall: {
     backend: NFTABLES,
-    iptablesAdminChainName: lost(
-      'rules of that chain of iptables no longer see the traffic through CNI-FORWARD',
-    ),
     firewalldZone: lost("the containers' addresses are not put into a zone of firewalld"),
   },
   tuning: { dataDir: needless('nothing is to be restored, as DEL takes the interface away') },
@@ -56,7 +53,7 @@ export const REASONS: Readonly<Record<string, Readonly<Record<string, Reason>>>>
 /** What a plugin does that plumb does not, whatever keys it has. */
 export const LOSSES: Readonly<Record<string, string>> = {
   firewall:
-    "nothing is accepted in iptables or firewalld on behalf of the containers; where the host's FORWARD chain drops, they reach nobody beyond the host",
+    'nothing is accepted in iptables or firewalld on behalf of the containers; where the host\'s FORWARD chain drops, they reach nobody beyond the host; "markAcceptBit" accepts them by a mark',
 };
 
 /** What to say of plugins that stay in the list behind plumb. */
