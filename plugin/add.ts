@@ -42,6 +42,7 @@ import {
 import { isOccupied } from './occupied.ts';
 import { Others } from './others.ts';
 import { type Sandbox, withSandbox } from './sandbox.ts';
+import { stepDone } from './steps.ts';
 import { deleteHostLinks } from './teardown.ts';
 import { Undo } from './undo.ts';
 
@@ -91,6 +92,7 @@ function attach(
       // Where there are no records yet, this may be the first ADD since the machine was started.
       ...(records.exists() ? {} : { isLive: liveAttachments(host, records, config.name) }),
     });
+    stepDone('lease');
     const { pods, routes, dns } = assignment;
     const addresses = pods.map(({ address }) => address);
     const mappings = mappingsOf(config, pods);
@@ -117,6 +119,7 @@ function attach(
     let written = '';
     undo.register(() => records.takeBack(hostName, written));
     written = records.write(hostName, record);
+    stepDone('record');
     const mtu = config.mtu ?? DEFAULT_MTU;
     let created = true;
     let ends: { readonly index: number; readonly peerIndex: number };
@@ -139,12 +142,18 @@ function attach(
     }
     const hostEnd: End = { ifindex: ends.index, name: hostName, mac: macs.host };
     const containerEnd: End = { ifindex: ends.peerIndex, name: env.ifname, mac };
+    stepDone('links');
     enableIpv6(hostName, containerEnd.name, netnsFd, pods);
     configureContainer(inside, containerEnd, assignment);
+    stepDone('container');
     configureHost(host, hostEnd, hostInterfaceAlias(key), pods);
+    stepDone('host');
     const others = new Others(config.runDir, host, hostName);
     const attached = { key, config, pods, netnsFd, host, inside, hostEnd, containerEnd, others };
-    for (const feature of FEATURES) feature.add(attached, undo);
+    for (const feature of FEATURES) {
+      feature.add(attached, undo);
+      stepDone(feature.name);
+    }
     // Who has taken one table away will hardly have spared the others.
     if (others.wanted) for (const feature of FEATURES) feature.restore?.(others.list());
     return {

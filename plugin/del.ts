@@ -4,6 +4,7 @@ import { openStore } from '../src/ipam/store.ts';
 import { openRecords } from '../src/state/record.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { type AttachmentKey, hostInterfaceName } from './names.ts';
+import { stepDone } from './steps.ts';
 import { teardown } from './teardown.ts';
 
 /**
@@ -21,6 +22,8 @@ export function del(env: Environment, config: NetworkConfig, ipam: Ipam): void {
   // The configuration may have changed since ADD.
   if (leftIn !== undefined && leftIn !== ipam.dataDir) openStore(leftIn, config.name).release(key);
   ipam.del(key);
+  stepDone('lease');
   records.remove(hostName);
   finish();
+  stepDone('end');
 }

@@ -11,6 +11,7 @@ import { del } from './del.ts';
 import { gc } from './gc.ts';
 import type { Received } from './ipam/delegated.ts';
 import { openIpam } from './ipam/open.ts';
+import { logged } from './log.ts';
 import { isLoopback, loopback } from './loopback.ts';
 import { status } from './status.ts';
 import type { Undo } from './undo.ts';
@@ -44,7 +45,11 @@ export function dispatch(
     if (isLoopback(readProgramName, config)) return { stdout: loopback(env, config), exitCode: 0 };
     // The name that is let through for loopback is refused to everybody else.
     if (env.ifname === 'lo') parseEnvironment(environment);
-    return runCommand(env, config, { document: text, path: env.path });
+    return config.log === undefined
+      ? runCommand(env, config, { document: text, path: env.path })
+      : logged(config.log, env, config.name, () =>
+          runCommand(env, config, { document: text, path: env.path }),
+        );
   } catch (error) {
     if (error instanceof Elsewhere) throw error;
     return { stdout: encodeError(toCniError(error), cniVersion), exitCode: 1 };

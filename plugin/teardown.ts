@@ -3,6 +3,7 @@ import { connect } from '../src/netlink/socket.ts';
 import type { AttachmentRecord } from '../src/state/record.ts';
 import { FEATURES } from './features/all.ts';
 import { type AttachmentKey, hostInterfaceName, isHostEndOf } from './names.ts';
+import { stepDone } from './steps.ts';
 
 /**
  * Takes the host's side of an attachment away, and with it the container's. Rules that steer traffic go before the
@@ -14,8 +15,12 @@ import { type AttachmentKey, hostInterfaceName, isHostEndOf } from './names.ts';
 export function teardown(key: AttachmentKey, record: AttachmentRecord | undefined): () => void {
   const hostName = hostInterfaceName(key);
   const last: (() => void)[] = [];
-  for (const feature of FEATURES) feature.remove({ key, hostName, record, later: (step) => last.push(step) });
+  for (const feature of FEATURES) {
+    feature.remove({ key, hostName, record, later: (step) => last.push(step) });
+    stepDone(feature.name);
+  }
   deleteHostLinks(key, record);
+  stepDone('links');
   return () => {
     for (const step of last) step();
   };

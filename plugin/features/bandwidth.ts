@@ -34,6 +34,7 @@ const QUEUE_LENGTH = 1000;
  * which comes in there: it is led through an ifb, for only what goes out can be shaped.
  */
 export const bandwidth: Feature = {
+  name: 'bandwidth',
   // No undo of its own: host end and ifb are taken back together.
   add({ key, config, host, hostEnd }) {
     const { ingress, egress } = config.bandwidth ?? {};

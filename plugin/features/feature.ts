@@ -47,6 +47,8 @@ export interface Removal {
 
 /** Something that an attachment can have beside its link, addresses and routes. */
 export interface Feature {
+  /** For the log. */
+  readonly name: string;
   /** Sets it up if the configuration asks for it. Each step registers its undo before it runs. */
   add(it: Attaching, undo: Undo): void;
   /** The links on the host that it has made, for the result. */

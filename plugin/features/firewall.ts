@@ -20,6 +20,7 @@ type Family = 4 | 6;
 
 /** `markAcceptBit`: forwarding is accepted for the container where another program's table would drop it. */
 export const firewall: Feature = {
+  name: 'firewall',
   add(it, undo) {
     const { config, hostEnd, others } = it;
     if (config.firewall === undefined) return;

@@ -25,6 +25,7 @@ export function recordedGuard(config: NetworkConfig, mac: string): RecordedGuard
 
 /** `antiSpoofing`: a container can send only from its own addresses. `ingressPolicy`: which containers can reach it. */
 export const guard: Feature = {
+  name: 'guard',
   add(it, undo) {
     const wanted = guardOf(it);
     if (wanted === undefined) return;

@@ -12,6 +12,7 @@ import type { Feature } from './feature.ts';
 
 /** `ipMasq`: what leaves the network gets the host's address. */
 export const masquerade: Feature = {
+  name: 'masquerade',
   add({ config, hostEnd, pods, others }, undo) {
     if (!config.ipMasq) return;
     undo.register(() => removeMasquerade(hostEnd.name));

@@ -58,6 +58,7 @@ function portsOf(recorded: readonly RecordedPort[]): MappedPort[] {
 
 /** `runtimeConfig.portMappings`: ports of the host that lead to the container. */
 export const ports: Feature = {
+  name: 'ports',
   add(it, undo) {
     const { key, config, hostEnd } = it;
     const mappings = mappingsOf(config, it.pods);

@@ -13,6 +13,7 @@ const ALLOW_LIST = '/etc/cni/tuning/allowlist.conf';
 
 /** The keys of the reference plugin tuning: sysctls inside the container, and attributes of its interface. */
 export const tuning: Feature = {
+  name: 'tuning',
   add(it, undo) {
     const wanted = it.config.tuning;
     if (wanted === undefined) return;

@@ -90,6 +90,8 @@ export interface NetworkConfig {
   readonly firewall?: Firewall;
   /** Absolute path of the folder for attachment records. */
   readonly runDir: string;
+  /** Where calls are logged, and which; absent when they are not. */
+  readonly log?: { readonly target: string; readonly level: 'info' | 'error' };
   readonly prevResult?: Result;
   /** GC only; absent when the configuration has neither key for it, and then nothing may be removed. */
   readonly validAttachments?: readonly Attachment[];
@@ -214,6 +216,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
     antiSpoofing: raw.antiSpoofing ?? false,
     ingressPolicy: raw.ingressPolicy || 'open',
     runDir: raw.runDir || DEFAULT_RUN_DIR,
+    ...(raw.log ? { log: { target: raw.log, level: raw.logLevel || 'info' } } : {}),
     ...(mtu === undefined ? {} : { mtu }),
     ...(mac === undefined ? {} : { mac }),
     ...(tuning === undefined ? {} : { tuning }),

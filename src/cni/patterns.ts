@@ -5,8 +5,14 @@ const MATCHERS: Readonly<Record<string, (text: string) => boolean>> = {
   '^[A-Za-z0-9][A-Za-z0-9_.-]*$': isIdentifier,
   '^[^/\\u0000]+$': isFileName,
   '^(?!\\.{1,2}$)[^/\\u0000]+$': (text) => isFileName(text) && text !== '.' && text !== '..',
-  '^(?:/[^\\u0000]*)?$': (text) => text === '' || (text.startsWith('/') && !text.includes('\0')),
+  '^(?:/[^\\u0000]*)?$': isFolder,
+  '^(?:stderr|syslog|journal|(?:/[^\\u0000]*)?)$': (text) =>
+    text === 'stderr' || text === 'syslog' || text === 'journal' || isFolder(text),
 };
+
+function isFolder(text: string): boolean {
+  return text === '' || (text.startsWith('/') && !text.includes('\0'));
+}
 
 function isFileName(text: string): boolean {
   return text !== '' && !text.includes('/') && !text.includes('\0');

@@ -14,6 +14,7 @@ const EINVAL = 22;
 // <asm-generic/fcntl.h>
 const O_WRONLY = 0o1;
 const O_CREAT = 0o100;
+const O_APPEND = 0o2000;
 const O_EXCL = 0o200;
 const O_TRUNC = 0o1000;
 const O_NONBLOCK = 0o4000;
@@ -85,6 +86,11 @@ export function openReadOnly(path: string): number {
 /** Opens a file that is made (with `mode`) if it is missing, for writing, close-on-exec. */
 export function openOrCreate(path: string, mode: number): number {
   return open(path, O_WRONLY | O_CREAT, mode);
+}
+
+/** Opens a file that is made (with `mode`) if it is missing, for writing at its end, close-on-exec. */
+export function openForAppending(path: string, mode: number): number {
+  return open(path, O_WRONLY | O_CREAT | O_APPEND, mode);
 }
 
 /**
