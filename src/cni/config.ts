@@ -216,7 +216,7 @@ function interpret(document: JsonObject, cniVersion: CniVersion, command: Comman
     antiSpoofing: raw.antiSpoofing ?? false,
     ingressPolicy: raw.ingressPolicy || 'open',
     runDir: raw.runDir || DEFAULT_RUN_DIR,
-    ...(raw.log ? { log: { target: raw.log, level: raw.logLevel || 'info' } } : {}),
+    ...(raw.callLog ? { log: { target: raw.callLog, level: raw.callLogLevel || 'info' } } : {}),
     ...(mtu === undefined ? {} : { mtu }),
     ...(mac === undefined ? {} : { mac }),
     ...(tuning === undefined ? {} : { tuning }),

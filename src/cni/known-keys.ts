@@ -9,7 +9,7 @@ export const BANDWIDTH = [
 const TOP = [
   ...BANDWIDTH,
   ...['$schema', 'cniVersion', 'name', 'type', 'mtu', 'ipMasq', 'mac', 'dns', 'ipam', 'runDir'],
-  ...['log', 'logLevel'],
+  ...['callLog', 'callLogLevel'],
   ...['args', 'capabilities', 'runtimeConfig', 'prevResult', 'ipMasqBackend', 'snat', 'masqAll'],
   ...['antiSpoofing', 'ingressPolicy'],
   ...['markAcceptBit', 'acceptChains', 'iptablesAdminChainName', 'firewalldZone'],

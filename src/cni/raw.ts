@@ -93,8 +93,8 @@ export interface RawConfig extends RawTuning, RawBandwidth {
   mac?: Optional<string>;
   dns?: Optional<RawDns>;
   runDir?: Optional<string>;
-  log?: Optional<string>;
-  logLevel?: Optional<'' | 'info' | 'error'>;
+  callLog?: Optional<string>;
+  callLogLevel?: Optional<'' | 'info' | 'error'>;
   snat?: Optional<boolean>;
   masqAll?: Optional<boolean>;
   antiSpoofing?: Optional<boolean>;

@@ -36,14 +36,16 @@ describe.each(EXECUTABLES)('%s', (name) => {
 
   test('a file gets a line for each call, with its steps and what was made', () => {
     const log = `${folder}/calls.log`;
-    const added = call('ADD', { log });
+    const added = call('ADD', { callLog: log });
     expect(added).toMatchObject({ status: 0, stderr: '' });
-    expect(call('ADD', { log }).status).toBe(1);
+    expect(call('ADD', { callLog: log }).status).toBe(1);
     expect(
-      call('STATUS', { log, ipam: { type: 'host-local', dataDir: '/proc/none', subnet: '10.97.0.0/24' } })
-        .status,
+      call('STATUS', {
+        callLog: log,
+        ipam: { type: 'host-local', dataDir: `${log}/none`, subnet: '10.97.0.0/24' },
+      }).status,
     ).toBe(1);
-    expect(call('DEL', { log }).status).toBe(0);
+    expect(call('DEL', { callLog: log }).status).toBe(0);
     const lines = readFileSync(log, 'utf8')
       .trimEnd()
       .split('\n')
@@ -88,17 +90,17 @@ describe.each(EXECUTABLES)('%s', (name) => {
     expect(statSync(log).mode & 0o777).toBe(0o600);
   });
 
-  test('logLevel error: only what fails', () => {
+  test('callLogLevel error: only what fails', () => {
     const log = `${folder}/calls.log`;
-    expect(call('ADD', { log, logLevel: 'error' }).status).toBe(0);
-    expect(call('ADD', { log, logLevel: 'error' }).status).toBe(1);
-    expect(call('DEL', { log, logLevel: 'error' }).status).toBe(0);
+    expect(call('ADD', { callLog: log, callLogLevel: 'error' }).status).toBe(0);
+    expect(call('ADD', { callLog: log, callLogLevel: 'error' }).status).toBe(1);
+    expect(call('DEL', { callLog: log, callLogLevel: 'error' }).status).toBe(0);
     const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).command)).toEqual(['ADD']);
   });
 
   test('standard error, and never standard output', () => {
-    const added = call('ADD', { log: 'stderr' });
+    const added = call('ADD', { callLog: 'stderr' });
     expect(JSON.parse(added.stdout).ips).toHaveLength(1);
     expect(JSON.parse(added.stderr)).toMatchObject({ level: 'info', command: 'ADD' });
     call('DEL', {});
@@ -114,7 +116,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
     journal.stdout.setEncoding('utf8').on('data', (data: string) => (text += data));
     try {
       await once(journal.stdout, 'data');
-      expect(call('ADD', { log: 'journal' })).toMatchObject({ status: 0, stderr: '' });
+      expect(call('ADD', { callLog: 'journal' })).toMatchObject({ status: 0, stderr: '' });
       await once(journal, 'close');
     } finally {
       journal.kill();
@@ -130,10 +132,10 @@ describe.each(EXECUTABLES)('%s', (name) => {
   });
 
   test('a log that cannot be written is told, and no more', () => {
-    const added = call('ADD', { log: `${folder}/none/calls.log` });
+    const added = call('ADD', { callLog: `${folder}/none/calls.log` });
     expect(added.status).toBe(0);
     expect(added.stderr).toBe(`plumb: log ${folder}/none/calls.log: open ${folder}/none/calls.log: ENOENT\n`);
-    const { status, stderr } = call('DEL', { log: 'journal' });
+    const { status, stderr } = call('DEL', { callLog: 'journal' });
     expect({ status, stderr }).toEqual({
       status: 0,
       stderr: `plumb: log journal: sendto ${JOURNAL}/socket: ENOENT\n`,
@@ -141,10 +143,10 @@ describe.each(EXECUTABLES)('%s', (name) => {
   });
 
   test('another place is refused', () => {
-    const { code, msg } = JSON.parse(call('ADD', { log: 'printer' }).stdout);
+    const { code, msg } = JSON.parse(call('ADD', { callLog: 'printer' }).stdout);
     expect(code).toBe(7);
     expect(msg).toContain(
-      'log: "printer" is not allowed; allowed: stderr, syslog, journal or the absolute path of a file',
+      'callLog: "printer" is not allowed; allowed: stderr, syslog, journal or the absolute path of a file',
     );
   });
 });
