@@ -10,7 +10,7 @@ export interface BunFfi {
   dlopen(
     library: string,
     functions: Readonly<Record<string, Declaration>>,
-  ): { readonly symbols: Readonly<Record<string, NativeFunction>> };
+  ): { readonly symbols: Readonly<Record<string, NativeFunction>> } | Error;
   readonly read: { i32(pointer: unknown, offset: number): number };
 }
 
@@ -33,7 +33,9 @@ export function loadLibraryOfBun(ffi: BunFfi): NativeLibrary {
     const declaration = { args: takes.map((type) => TYPES[type]), returns: TYPES[returns] };
     // Where the two are one, it leads to the other.
     const library = name === 'dlsym' ? 'libdl.so.2' : 'libc.so.6';
-    const bound = ffi.dlopen(library, { [name]: declaration }).symbols[name];
+    const opened = ffi.dlopen(library, { [name]: declaration });
+    if (opened instanceof Error) throw opened;
+    const bound = opened.symbols[name];
     if (bound === undefined) throw new Error(`the C library has no ${name}`);
     return bound;
   };
