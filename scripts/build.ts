@@ -2,10 +2,10 @@
 // pkg). Nothing is downloaded: the runtimes are npm packages. docs/executables.md says why it is done like this.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { blindEnvironment } from './lib/blind-environment.ts';
+import { nodeExecutable } from './lib/node-executable.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -78,29 +78,6 @@ function buildBun(bundle: string): string {
   return output;
 }
 
-interface PkgSea {
-  readonly default: (entry: string, options: object) => Promise<void>;
-}
-
-async function buildNode(bundle: string, whole: string, cli: string): Promise<string> {
-  const output = join(work, 'plumb-node');
-  const require = createRequire(import.meta.url);
-  // The package exports only its command line, whose SEA mode cannot be given a runtime that is here already.
-  const sea: PkgSea = require('@yao-pkg/pkg/lib-es5/sea.js');
-  await sea.default(bundle, {
-    nodePath: node,
-    targets: [{ nodeRange: 'node26', platform: 'linux', arch: 'x64', output }],
-    seaConfig: {
-      disableExperimentalSEAWarning: true,
-      useSnapshot: false,
-      useCodeCache: true,
-      execArgvExtension: 'none',
-      assets: { 'koffi.node': koffi, whole, cli },
-    },
-  });
-  return output;
-}
-
 function install(path: string, name: string): void {
   // A file that was written in one go lies in larger pieces in the page cache than one that was made bit by bit, and
   // starts up to a millisecond sooner. (A copy by the kernel, too, is made bit by bit.)
@@ -145,7 +122,9 @@ try {
     // What jsonc-parser has for require() loads its parts in a way that a bundler does not see.
     mainFields: ['module', 'main'],
   });
-  for (const executable of [buildBun(bundle), await buildNode(bundle, whole, cli)]) {
+  const onNode = join(work, 'plumb-node');
+  await nodeExecutable(bundle, onNode, node, { 'koffi.node': koffi, whole, cli });
+  for (const executable of [buildBun(bundle), onNode]) {
     blindEnvironment(executable);
     tryOut(executable);
     install(executable, basename(executable));
