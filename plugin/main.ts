@@ -8,6 +8,9 @@ import { loadCli, loadWhole } from './load.ts';
 
 // The process edge: the only place that knows environment, standard streams and exit code.
 
+/** Set in the build that notes the order of its functions: the runtime writes that down on its own way out. */
+declare const RECORDS_ORDER: true | undefined;
+
 const STDIN = 0;
 const STDOUT = 1;
 
@@ -54,7 +57,7 @@ function end(reply: Reply): never {
     exitCode = 1;
   }
   // The runtime's own way out takes longer.
-  if (isLoaded()) exitImmediately(exitCode);
+  if (isLoaded() && typeof RECORDS_ORDER === 'undefined') exitImmediately(exitCode);
   process.exit(exitCode);
 }
 

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { blindEnvironment } from './lib/blind-environment.ts';
 import { packageIn, packagesInBundle } from './lib/bundle-packages.ts';
+import { bytecodeOrder } from './lib/bytecode-order.ts';
 import { nodeExecutable } from './lib/node-executable.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -58,8 +59,9 @@ const leaveOutRare: Plugin = {
   },
 };
 
-function buildBun(bundle: string): string {
-  const output = join(work, 'plumb');
+/** @param order files that say in which order the bytecode is to lie */
+function buildBun(bundle: string, name: string, order: readonly string[] = []): string {
+  const output = join(work, name);
   const autoload = ['dotenv', 'bunfig', 'tsconfig', 'package-json'].map(
     (name) => `--no-compile-autoload-${name}`,
   );
@@ -76,6 +78,7 @@ function buildBun(bundle: string): string {
       `--compile-executable-path=${bun}`,
       // See plugin/load-embedded.ts.
       '--loader=.asset:file',
+      ...(order.length === 0 ? [] : [`--bytecode-order=${order.join(',')}`]),
       ...autoload,
       bundle,
       `--outfile=${output}`,
@@ -83,6 +86,16 @@ function buildBun(bundle: string): string {
     { cwd: work, env: {}, stdio: ['ignore', 'ignore', 'inherit'] },
   );
   return output;
+}
+
+/** Builds an executable that differs in its end alone, and lets it note the order of its functions. */
+async function recordOrder(options: BuildOptions): Promise<readonly string[]> {
+  const bundle = join(work, 'order.cjs');
+  await build({ ...options, outfile: bundle, define: { ...options.define, RECORDS_ORDER: 'true' } });
+  const order = bytecodeOrder(buildBun(bundle, 'order'), work);
+  if (order === undefined)
+    console.log('not root: dist/plumb is built without an order of its bytecode, and is slower');
+  return order ?? [];
 }
 
 function install(path: string, name: string): void {
@@ -117,13 +130,13 @@ try {
   } satisfies BuildOptions;
   const whole = join(work, 'whole.asset');
   const cli = join(work, 'cli.asset');
+  const small = {
+    ...common,
+    entryPoints: [join(root, 'plugin/main.ts')],
+    plugins: [embed, leaveOutRare],
+  } satisfies BuildOptions;
   const results = [
-    await build({
-      ...common,
-      entryPoints: [join(root, 'plugin/main.ts')],
-      outfile: bundle,
-      plugins: [embed, leaveOutRare],
-    }),
+    await build({ ...small, outfile: bundle }),
     await build({ ...common, entryPoints: [join(root, 'plugin/whole.ts')], outfile: whole }),
     await build({
       ...common,
@@ -135,7 +148,8 @@ try {
   ];
   const onNode = join(work, 'plumb-node');
   await nodeExecutable(bundle, onNode, node, { 'koffi.node': koffi, whole, cli });
-  for (const executable of [buildBun(bundle), onNode]) {
+  const order = await recordOrder(small);
+  for (const executable of [buildBun(bundle, 'plumb', order), onNode]) {
     blindEnvironment(executable);
     tryOut(executable);
     install(executable, basename(executable));
