@@ -5,10 +5,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     pool: 'forks',
-    testTimeout: 30_000,
+    // Generous: on a busy machine everything takes several times as long, which is no fault.
+    testTimeout: 120_000,
     // Tests that run side by side mostly wait: for the kernel to be done with a link that is deleted.
     maxConcurrency: 10,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,
@@ -20,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           fileParallelism: false,
         },
       },

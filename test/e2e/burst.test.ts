@@ -28,6 +28,8 @@ const config = (): object => ({
   ipam: {
     type: 'host-local',
     dataDir,
+    // What is tested is that nobody fails, not how fast the machine is.
+    lockTimeoutMs: 240_000,
     ranges: [[{ subnet: '10.98.0.0/23' }], [{ subnet: 'fd98::/64' }]],
     routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
   },

@@ -322,7 +322,7 @@ describe('leases that ought not to be there', () => {
     }
     add('after');
     expect(readdirSync(index)).toHaveLength(1);
-  }, 60_000);
+  }, 240_000);
 
   test('B04: an address that another container has is refused by that container’s id; after its DEL it is free', () => {
     add('owner-id', small, '10.99.0.4');
@@ -436,7 +436,7 @@ describe('the index', () => {
     expect(many).not.toHaveProperty('list');
     // The lock twice, a lease and last_reserved_ip read and written.
     expect(many['open'] ?? many['openat']).toBeLessThanOrEqual(8);
-  }, 60_000);
+  }, 240_000);
 });
 
 describe('the lock', () => {
