@@ -63,7 +63,11 @@ function render(): string {
       const [declaration] = symbol.declarations ?? [];
       const description = text(symbol);
       if (declaration === undefined || description === '') throw new Error(`${symbol.name} has no docstring`);
-      const code = `\`\`\`ts\n${signature(declaration)}\n\`\`\``;
+      const overloads = (symbol.declarations ?? []).filter(
+        (one) => ts.isFunctionDeclaration(one) && one.body === undefined,
+      );
+      const signatures = (overloads.length === 0 ? [declaration] : overloads).map(signature).join('\n');
+      const code = `\`\`\`ts\n${signatures}\n\`\`\``;
       return {
         name: symbol.name,
         body: [`## ${symbol.name}`, description, code, ...members(declaration)].join('\n\n'),

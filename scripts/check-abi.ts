@@ -6,17 +6,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ERRNO_NAMES } from '../src/errno.ts';
 import { STRUCT_SIZES } from '../src/netlink/abi/struct-sizes.ts';
+import { enumNames, flagNames } from '../src/netlink/message/nft-kernel-names.ts';
 
 const folder = join(import.meta.dirname, '../src/netlink/abi');
 const ours = new Map<string, number>(
   Object.entries(STRUCT_SIZES).map(([name, size]) => [`sizeof(struct ${name})`, size]),
 );
 for (const [i, name] of ERRNO_NAMES.entries()) if (name !== '-') ours.set(name, i + 1);
+for (const [prefix, names] of Object.entries<readonly string[]>(enumNames()))
+  for (const [i, name] of names.entries()) ours.set(prefix + name.toUpperCase(), i);
+for (const [prefix, names] of Object.entries<readonly string[]>(flagNames()))
+  for (const [bit, name] of names.entries()) ours.set(prefix + name.toUpperCase(), 1 << bit);
 const headers = new Set([
   '<errno.h>',
   '<linux/netlink.h>',
   '<linux/rtnetlink.h>',
   '<linux/netfilter/nfnetlink.h>',
+  '<linux/netfilter/nf_nat.h>',
 ]);
 for (const file of readdirSync(folder)) {
   const source = readFileSync(join(folder, file), 'utf8');

@@ -1,4 +1,4 @@
-import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../../src/netlink/abi/nf_tables.ts';
+import { passes } from '../../src/nftables/firewall.ts';
 import { describeChain, foreignFirewalls } from '../../src/nftables/foreign.ts';
 import { readIfPresent } from '../../src/sys/fs.ts';
 
@@ -16,7 +16,6 @@ export interface Firewall {
   readonly remedy: string;
 }
 
-const PROTOCOLS = { 4: NFPROTO_IPV4, 6: NFPROTO_IPV6 } as const;
 const BOTH: readonly Family[] = [4, 6];
 
 /** The rulesets of other programs in the calling thread's network namespace. Throws {@link NetlinkError}, {@link SyscallError}. */
@@ -32,7 +31,7 @@ export function otherFirewalls(): Firewall[] {
           ? 'its policy is to drop what is forwarded, and none of its rules accepts'
           : 'its policy is to drop what is forwarded; whether one of its rules accepts what is ours cannot be seen',
         isCertain: chain.certain,
-        families: BOTH.filter((family) => [NFPROTO_INET, PROTOCOLS[family]].includes(chain.family)),
+        families: BOTH.filter((family) => passes(family, chain.family)),
         remedy: ['iifname', 'oifname']
           .map((key) => `nft insert rule ${name} ${key} '"plumb*"' accept`)
           .join('; '),

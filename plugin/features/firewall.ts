@@ -1,5 +1,4 @@
-import type { Firewall, NamedChain } from '../../src/cni/firewall.ts';
-import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from '../../src/netlink/abi/nf_tables.ts';
+import type { Firewall } from '../../src/cni/firewall.ts';
 import {
   type Acceptance,
   type Accepted,
@@ -81,14 +80,8 @@ function remedy(chain: string, wanted: Firewall | undefined): string {
   return `accept it there, or ${keys.join(' and ')}`;
 }
 
-const FAMILIES = { inet: NFPROTO_INET, ip: NFPROTO_IPV4, ip6: NFPROTO_IPV6 };
-
 function acceptanceOf({ markBit, adminChain, chains }: Firewall): Acceptance {
-  return {
-    bit: markBit,
-    chains: chains.map(({ family, ...rest }: NamedChain) => ({ ...rest, family: FAMILIES[family] })),
-    ...(adminChain === undefined ? {} : { adminChain }),
-  };
+  return { bit: markBit, chains, ...(adminChain === undefined ? {} : { adminChain }) };
 }
 
 function acceptedOf(recorded: readonly Recorded[]): Accepted[] {

@@ -21,6 +21,41 @@ export type { ConntrackEntry, ConntrackFilter, ConntrackKey, ConntrackTuple } fr
 export type { Link } from './message/link.ts';
 export type { LinkCounters } from './message/link-counters.ts';
 export type { Neighbour } from './message/neighbour.ts';
+export {
+  type NftBase,
+  type NftChain,
+  type NftChainInfo,
+  type NftChainRef,
+  type NftRule,
+  type NftRuleInfo,
+  type NftRulesRef,
+  type NftTable,
+  type NftTableInfo,
+  type NftTableRef,
+  nftChainRequest,
+  nftFlushChainRequest,
+  nftRuleRequest,
+  nftTableRequest,
+} from './message/nft.ts';
+export type { NftVerdict, NftVerdictCode } from './message/nft-data.ts';
+export type * from './message/nft-expression.ts';
+export type { NftFamily, NftHook } from './message/nft-names.ts';
+export type { NftRuleVerb, NftVerb } from './message/nft-request.ts';
+export {
+  joinNftIntervals,
+  type NftElement,
+  type NftSet,
+  type NftSetFlag,
+  type NftSetInfo,
+  type NftSetRef,
+  nftElementRequest,
+  nftElementRequests,
+  nftFlushSetRequest,
+  nftInterval,
+  nftSetRequest,
+} from './message/nft-set.ts';
+export type { NftRawType, NftType, NftTypeName } from './message/nft-type.ts';
+export type { NftNotes } from './message/nft-user-data.ts';
 export type { Route } from './message/route.ts';
 export {
   bucketTicks,
@@ -43,6 +78,8 @@ export * from './ops/conntrack.ts';
 export * from './ops/link-counters.ts';
 export * from './ops/links.ts';
 export * from './ops/neighbours.ts';
+export * from './ops/nftables.ts';
 export * from './ops/routes.ts';
 export * from './ops/tc.ts';
 export { connect } from './socket.ts';
+export { type RawAttribute, splitAttributes } from './wire/attributes.ts';

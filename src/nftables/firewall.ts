@@ -1,40 +1,33 @@
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import { decodeSetName, listSets, newBaseChain, newSet, setElement } from '../netlink/message/nft.ts';
+import { type NftChainRef, nftChainRequest, nftRuleRequest } from '../netlink/message/nft.ts';
+import type { NftVerdict } from '../netlink/message/nft-data.ts';
+import type { NftExpression } from '../netlink/message/nft-expression.ts';
+import type { NftFamily } from '../netlink/message/nft-names.ts';
+import {
+  commitNftUnchanged,
+  findNftChain,
+  listNftRules,
+  listNftSets,
+  nftGeneration,
+} from '../netlink/ops/nftables.ts';
+import { u32 } from '../netlink/wire/value.ts';
 import {
   compare,
   connectionState,
   connectionStatus,
-  counter,
-  type Expression,
   inSet,
   mask,
   metaLoad,
   metaSet,
-  readMarkRule,
   setBits,
-  verdict,
-} from '../netlink/message/nft-expression.ts';
-import {
-  addChain,
-  type ChainName,
-  decodeExpressions,
-  getChain,
-  insertRule,
-  listRulesOf,
-} from '../netlink/message/nft-foreign.ts';
-import { u32 } from '../netlink/wire/value.ts';
-import { elementsOf, findElement, orIfAbsent } from './look-up.ts';
-import { decodeInterfaceName, IFNAMSIZ, interfaceName, TYPE_IFNAME } from './names.ts';
+} from './expressions.ts';
+import { elementsOf, findElement } from './look-up.ts';
+import { markOf, markRule, readMarkRule } from './mark-rule.ts';
+import { decodeInterfaceName, interfaceName } from './names.ts';
+import { FAMILY, newBaseChain, newSet, setElement } from './requests.ts';
 import { addElements, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
-import {
-  commitUnchanged,
-  generationOf,
-  inquire,
-  type Later,
-  tryCommit,
-  withNftables,
-} from './transaction.ts';
+import { inquire, type Later, tryCommit, withNftables } from './transaction.ts';
 
 // What another table drops is dropped, whatever ours accepts. So ours marks what may be forwarded, by one bit, and a single
 // rule in the other table accepts the mark. A set and a chain for each bit that a network asks for, here for bit 16:
@@ -68,7 +61,7 @@ export interface Acceptance {
   /** The chain of iptables that is asked before anything is accepted. */
   readonly adminChain?: string;
   /** Chains that accept the mark, beside those of iptables. */
-  readonly chains: readonly ChainName[];
+  readonly chains: readonly NftChainRef[];
 }
 
 /** A host end whose traffic is accepted. */
@@ -80,20 +73,16 @@ export interface Accepted {
 type Family = 4 | 6;
 
 /** The chain by which iptables, or ip6tables, forwards. */
-function iptablesForward(family: Family): ChainName {
-  return {
-    family: family === 4 ? abi.NFPROTO_IPV4 : abi.NFPROTO_IPV6,
-    table: 'filter',
-    name: 'FORWARD',
-  };
+function iptablesForward(family: Family): NftChainRef {
+  return { family: family === 4 ? 'ip' : 'ip6', table: 'filter', name: 'FORWARD' };
 }
 
-/** Whether packets of an IP family pass the chains of a family of nf_tables (NFPROTO_*). */
-export function passes(family: Family, protocol: number): boolean {
-  return protocol === abi.NFPROTO_INET || protocol === iptablesForward(family).family;
+/** Whether packets of an IP family pass the chains of a family of nf_tables. */
+export function passes(family: Family, chains: NftFamily): boolean {
+  return chains === 'inet' || chains === iptablesForward(family).family;
 }
 
-function targetsOf({ chains }: Acceptance, families: readonly Family[]): ChainName[] {
+function targetsOf({ chains }: Acceptance, families: readonly Family[]): NftChainRef[] {
   const named = chains.filter(({ family }) => families.some((one) => passes(one, family)));
   return [...families.map(iptablesForward), ...named];
 }
@@ -111,10 +100,10 @@ export function addAcceptance(
 ): void {
   const { bit } = acceptance;
   withNftables((conn) => {
-    const own = [element('NEW', hostName, bit)];
+    const own = [element('add', hostName, bit)];
     addElements(conn, ruleset(bit), [], own, () => restored(others(), bit));
     for (const target of targetsOf(acceptance, families)) {
-      commitUnchanged(conn, () => lacking(conn, target, acceptance));
+      commitNftUnchanged(conn, () => lacking(conn, target, acceptance));
     }
   });
 }
@@ -125,7 +114,7 @@ export function restoreAcceptances(all: readonly Accepted[]): void {
 }
 
 function restored(all: readonly Accepted[], bit: number): Restored {
-  const own = all.filter((one) => one.bit === bit).map(({ hostName }) => element('NEW', hostName, bit));
+  const own = all.filter((one) => one.bit === bit).map(({ hostName }) => element('add', hostName, bit));
   return { shared: [], own };
 }
 
@@ -137,10 +126,9 @@ export function removeAcceptance(hostName: string, known: number | undefined, la
   inquire(
     undefined,
     (conn) => {
-      if (generationOf(conn) === undefined) return;
+      if (nftGeneration(conn) === undefined) return;
       for (const bit of known === undefined ? bitsInUse(conn) : [known]) {
-        if (findElement(conn, element('GET', hostName, bit)) !== undefined)
-          tryCommit(conn, [element('DEL', hostName, bit)], 'ENOENT');
+        if (hasElement(conn, hostName, bit)) tryCommit(conn, [element('delete', hostName, bit)], 'ENOENT');
       }
     },
     later,
@@ -158,15 +146,12 @@ export function listAccepted(): string[] {
 
 /** Whether the host end's traffic is marked. Throws {@link NetlinkError}. */
 export function isMarked(hostName: string, bit: number): boolean {
-  return inquire(
-    false,
-    (conn) => isWhole(conn, ruleset(bit)) && findElement(conn, element('GET', hostName, bit)) !== undefined,
-  );
+  return inquire(false, (conn) => isWhole(conn, ruleset(bit)) && hasElement(conn, hostName, bit));
 }
 
 /** The chains that should accept the mark, and do not: those of iptables, if they are there, and those that are named. Throws {@link NetlinkError}. */
-export function chainsThatLack(acceptance: Acceptance, families: readonly Family[]): ChainName[] {
-  return inquire<ChainName[]>([], (conn) =>
+export function chainsThatLack(acceptance: Acceptance, families: readonly Family[]): NftChainRef[] {
+  return inquire<NftChainRef[]>([], (conn) =>
     targetsOf(acceptance, families).filter((target) => lacking(conn, target, acceptance).length > 0),
   );
 }
@@ -177,57 +162,42 @@ export function describeMark(bit: number): string {
 }
 
 function bitsInUse(conn: Connection): number[] {
-  const names = orIfAbsent([], () => conn.dump(listSets(TABLE))).flatMap(
-    (answer) => decodeSetName(answer) ?? [],
+  return listNftSets(conn, FAMILY, TABLE).flatMap(({ name }) =>
+    name.startsWith(HOSTS) ? Number(name.slice(HOSTS.length)) : [],
   );
-  return names.filter((name) => name.startsWith(HOSTS)).map((name) => Number(name.slice(HOSTS.length)));
 }
 
 function setName(bit: number): string {
   return `${HOSTS}${bit}`;
 }
 
-function element(verb: 'NEW' | 'DEL' | 'GET', hostName: string, bit: number): Request {
+function element(verb: 'add' | 'delete', hostName: string, bit: number): Request {
   const what = `accept forwarding for ${hostName} (table inet ${TABLE}, set ${setName(bit)})`;
   return setElement(verb, TABLE, setName(bit), { key: interfaceName(hostName) }, what);
 }
 
+function hasElement(conn: Connection, hostName: string, bit: number): boolean {
+  return findElement(conn, TABLE, setName(bit), interfaceName(hostName)) !== undefined;
+}
+
 /** What to add to a chain so that it accepts the mark; nothing where there is no such chain. */
-function lacking(conn: Connection, target: ChainName, { bit, adminChain }: Acceptance): Request[] {
-  const chain = orIfAbsent(undefined, () => conn.request(getChain(target))[0]);
-  if (chain === undefined) return [];
-  const bits = markOf(bit);
-  const rules = conn
-    .dump(listRulesOf(target))
-    .flatMap((answer) => readMarkRule(decodeExpressions(answer)) ?? [])
-    .filter((rule) => sameBytes(rule.mask, bits) && sameBytes(rule.value, bits));
-  const accepts = rules.some(({ verdict: code }) => code === abi.NF_ACCEPT);
-  const requests = accepts ? [] : [insertRule(target, markRule(bit, verdict(abi.NF_ACCEPT)), COMMENT)];
-  const isIptables = target.table === 'filter' && target.name === 'FORWARD';
-  if (adminChain === undefined || !isIptables) return requests;
-  const asks = rules.some(({ verdict: code, chain: to }) => code === abi.NFT_JUMP && to === adminChain);
-  if (accepts && asks) return [];
-  const jump = markRule(bit, verdict(abi.NFT_JUMP, adminChain));
-  // Last, as each rule comes before those that are there.
-  return [...requests, addChain({ ...target, name: adminChain }), insertRule(target, jump, COMMENT)];
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-function markOf(bit: number): Uint8Array {
-  return u32.encode(2 ** bit);
-}
-
-function markRule(bit: number, end: Expression): Expression[] {
-  const bits = markOf(bit);
+function lacking(conn: Connection, target: NftChainRef, { bit, adminChain }: Acceptance): Request[] {
+  const { family, table, name } = target;
+  const rules = { family, table, chain: name };
+  const ends = listNftRules(conn, rules).flatMap(({ expressions }) => readMarkRule(expressions, bit) ?? []);
+  const accepts = ends.some(({ code }) => code === 'accept');
+  const asked = table === 'filter' && name === 'FORWARD' ? adminChain : undefined;
+  const asks = asked === undefined || ends.some(({ code, chain }) => code === 'jump' && chain === asked);
+  // Mostly there is nothing to add, and no need to ask for the chain.
+  if ((accepts && asks) || findNftChain(conn, target) === undefined) return [];
+  const insert = (end: NftVerdict): Request =>
+    nftRuleRequest('insert', { ...rules, expressions: markRule(bit, end), comment: COMMENT });
   return [
-    metaLoad(abi.NFT_META_MARK, abi.NFT_REG_1),
-    mask(abi.NFT_REG_1, bits),
-    compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, bits),
-    counter(),
-    end,
+    ...(accepts ? [] : [insert({ code: 'accept' })]),
+    // Last, as each rule comes before those that are there.
+    ...(asked === undefined
+      ? []
+      : [nftChainRequest('add', { ...target, name: asked }), insert({ code: 'jump', chain: asked })]),
   ];
 }
 
@@ -238,34 +208,25 @@ function ruleset(bit: number): Ruleset {
 function plan(bit: number): ReturnType<Ruleset['plan']> {
   const hosts = setName(bit);
   const name = `forward${bit}`;
-  const isSet = (load: Expression, bits: number): Expression[] => [
+  const isSet = (load: NftExpression, bits: number): NftExpression[] => [
     load,
     mask(abi.NFT_REG_1, u32.encode(bits)),
-    compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, u32.encode(0)),
+    compare(abi.NFT_REG_1, 'neq', u32.encode(0)),
   ];
   const mark = [
-    metaLoad(abi.NFT_META_MARK, abi.NFT_REG_1),
+    metaLoad('mark', abi.NFT_REG_1),
     setBits(abi.NFT_REG_1, markOf(bit)),
-    metaSet(abi.NFT_META_MARK, abi.NFT_REG_1),
+    metaSet('mark', abi.NFT_REG_1),
   ];
-  const to = [metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1), inSet(hosts, abi.NFT_REG_1)];
+  const to = [metaLoad('oifname', abi.NFT_REG_1), inSet(hosts, abi.NFT_REG_1)];
   return {
-    sets: [
-      newSet({
-        table: TABLE,
-        name: hosts,
-        keyType: TYPE_IFNAME,
-        keyLength: IFNAMSIZ,
-        hostOrder: true,
-        id: 1,
-      }),
-    ],
+    sets: [newSet({ table: TABLE, name: hosts, key: ['ifname'], id: 1 })],
     chains: [
       {
         name,
-        make: newBaseChain(TABLE, name, 'filter', abi.NF_INET_FORWARD, BEFORE_FILTER_PRIORITY),
+        make: newBaseChain(TABLE, name, 'filter', 'forward', BEFORE_FILTER_PRIORITY),
         rules: [
-          [metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1), inSet(hosts, abi.NFT_REG_1), ...mark],
+          [metaLoad('iifname', abi.NFT_REG_1), inSet(hosts, abi.NFT_REG_1), ...mark],
           [...isSet(connectionState(abi.NFT_REG_1), ESTABLISHED_RELATED), ...to, ...mark],
           [...isSet(connectionStatus(abi.NFT_REG_1), IPS_DST_NAT), ...to, ...mark],
         ],

@@ -1,23 +1,12 @@
-import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection } from '../netlink/conn.ts';
-import {
-  type Chain,
-  decodeChain,
-  decodeExpressions,
-  decodeTableFlags,
-  getTable,
-  listChains,
-  listRulesOf,
-} from '../netlink/message/nft-foreign.ts';
-import { orIfAbsent } from './look-up.ts';
+import type { NftChainInfo, NftChainRef } from '../netlink/message/nft.ts';
+import { findNftTable, listNftChains, listNftRules } from '../netlink/ops/nftables.ts';
 import { inquire } from './transaction.ts';
-
-export { describeChain } from '../netlink/message/nft-foreign.ts';
 
 // What other programs may do to packets that are forwarded. Nothing is changed.
 
 /** A base chain that drops what is forwarded, unless one of its rules accepts it. */
-export interface DroppingChain extends Chain {
+export interface DroppingChain extends NftChainInfo {
   /** Nothing in it can accept: it drops for certain. */
   readonly certain: boolean;
 }
@@ -30,35 +19,39 @@ export interface ForeignFirewalls {
   readonly firewalld: boolean;
 }
 
+/** A chain in the words of nft: `ip filter FORWARD`. */
+export function describeChain({ family, table, name }: NftChainRef): string {
+  return `${family} ${table} ${name}`;
+}
+
 /** Looks at every table there is, in the calling thread's network namespace. Throws {@link NetlinkError}. */
 export function foreignFirewalls(): ForeignFirewalls {
   return inquire<ForeignFirewalls>({ dropping: [], firewalld: false }, (conn) => {
-    const chains = conn.dump(listChains()).map(decodeChain);
+    const chains = listNftChains(conn);
     return {
-      dropping: chains.filter(dropsForwarded).flatMap((chain) => {
-        const isDormant = (tableFlags(conn, chain) & abi.NFT_TABLE_F_DORMANT) !== 0;
-        return isDormant ? [] : [{ ...chain, certain: !mayAccept(conn, chain) }];
-      }),
-      firewalld: chains.some(({ family, table }) => family === abi.NFPROTO_INET && table === 'firewalld'),
+      dropping: chains
+        .filter((chain) => dropsForwarded(chain) && !isDormant(conn, chain))
+        .map((chain) => ({ ...chain, certain: !mayAccept(conn, chain) })),
+      firewalld: chains.some(({ family, table }) => family === 'inet' && table === 'firewalld'),
     };
   });
 }
 
-function dropsForwarded({ family, hook, policy }: Chain): boolean {
-  const isIp = [abi.NFPROTO_INET, abi.NFPROTO_IPV4, abi.NFPROTO_IPV6].includes(family);
-  return isIp && hook?.hooknum === abi.NF_INET_FORWARD && policy === abi.NF_DROP;
+function dropsForwarded({ family, base }: NftChainInfo): boolean {
+  const isIp = family === 'inet' || family === 'ip' || family === 'ip6';
+  return isIp && base?.hook === 'forward' && base.policy === 'drop';
 }
 
-function tableFlags(conn: Connection, { family, table }: Chain): number {
-  const [answer] = orIfAbsent([], () => conn.request(getTable(family, table)));
-  return answer === undefined ? 0 : decodeTableFlags(answer);
+function isDormant(conn: Connection, { family, table }: NftChainRef): boolean {
+  return findNftTable(conn, { family, name: table })?.flags?.includes('dormant') === true;
 }
 
 // Whatever is not known here might accept, or lead to where it is accepted.
 const CANNOT_ACCEPT = ['meta', 'cmp', 'payload', 'bitwise', 'ct', 'counter', 'log', 'limit', 'reject'];
 
-function mayAccept(conn: Connection, chain: Chain): boolean {
-  if (chain.use === 0) return false;
-  const rules = conn.dump(listRulesOf(chain)).map(decodeExpressions);
-  return rules.some((rule) => rule.some(({ name }) => !CANNOT_ACCEPT.includes(name)));
+function mayAccept(conn: Connection, { family, table, name, use }: NftChainInfo): boolean {
+  if (use === 0) return false;
+  return listNftRules(conn, { family, table, chain: name }).some(({ expressions }) =>
+    expressions.some((one) => !CANNOT_ACCEPT.includes(one.name === 'unknown' ? one.kernelName : one.name)),
+  );
 }

@@ -1,12 +1,11 @@
 import { type IpAddress, ipToBytes } from '../ip/address.ts';
 import type { Connection } from '../netlink/conn.ts';
-import { setElement } from '../netlink/message/nft.ts';
 import { concat } from '../netlink/wire/buffer.ts';
 import { mac as macCodec } from '../netlink/wire/value.ts';
 import { NETS, TABLE } from './guard.ts';
 import { findElement } from './look-up.ts';
 import { interfaceName } from './names.ts';
-import { findPair } from './subnet-pairs.ts';
+import { hasPair } from './subnet-pairs.ts';
 import { inquire } from './transaction.ts';
 
 // What the rules of guard.ts do to one packet, by the sets that they look into.
@@ -26,11 +25,10 @@ export function isKeptApart(from: string, to: string, source: IpAddress, destina
   return inquire(false, (conn) => {
     if (![from, to].every((end) => has(conn, 'apart', interfaceName(end)))) return false;
     if (has(conn, 'isolated', interfaceName(to))) return true;
-    return findElement(conn, findPair(TABLE, NETS, source, destination)) === undefined;
+    return !hasPair(conn, TABLE, NETS, source, destination);
   });
 }
 
 function has(conn: Connection, set: string, key: Uint8Array): boolean {
-  const request = setElement('GET', TABLE, set, { key }, `guard (table inet ${TABLE}, set ${set})`);
-  return findElement(conn, request) !== undefined;
+  return findElement(conn, TABLE, set, key) !== undefined;
 }

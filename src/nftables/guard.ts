@@ -1,17 +1,14 @@
 import { type IpAddress, type IpPrefix, ipToBytes } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Request } from '../netlink/conn.ts';
-import {
-  newBaseChain,
-  newChain,
-  newSet,
-  type SetElement,
-  type SetSpec,
-  setElement,
-} from '../netlink/message/nft.ts';
+import type { NftExpression, NftMetaKey } from '../netlink/message/nft-expression.ts';
+import type { NftElement } from '../netlink/message/nft-set.ts';
+import type { NftTypeName } from '../netlink/message/nft-type.ts';
+import { commitNftUnchanged, nftGeneration } from '../netlink/ops/nftables.ts';
+import { concat } from '../netlink/wire/buffer.ts';
+import { mac as macCodec } from '../netlink/wire/value.ts';
 import {
   compare,
-  type Expression,
   inSet,
   isFamily,
   linkHeader,
@@ -19,30 +16,13 @@ import {
   metaLoad,
   networkHeader,
   verdict,
-} from '../netlink/message/nft-expression.ts';
-import { concat } from '../netlink/wire/buffer.ts';
-import { mac as macCodec } from '../netlink/wire/value.ts';
+} from './expressions.ts';
 import { elementsOf, findElement } from './look-up.ts';
-import {
-  concatenated,
-  decodeInterfaceName,
-  IFNAMSIZ,
-  interfaceName,
-  TYPE_ETHERADDR,
-  TYPE_IFNAME,
-  TYPE_IP6ADDR,
-  TYPE_IPADDR,
-} from './names.ts';
+import { decodeInterfaceName, IFNAMSIZ, interfaceName } from './names.ts';
+import { newBaseChain, newChain, newSet, setElement } from './requests.ts';
 import { addElements, type ChainPlan, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
-import { addPair, distinct, findPair, newPairSets } from './subnet-pairs.ts';
-import {
-  commitUnchanged,
-  generationOf,
-  inquire,
-  type Later,
-  tryCommit,
-  withNftables,
-} from './transaction.ts';
+import { addPair, distinct, hasPair, newPairSets } from './subnet-pairs.ts';
+import { inquire, type Later, tryCommit, withNftables } from './transaction.ts';
 
 // What a container may send, and what may be sent to it by others. The table is there once a container asks for it.
 //
@@ -109,7 +89,7 @@ export interface Guarded {
  * Throws {@link NetlinkError}.
  */
 export function addGuard(hostName: string, guard: Guard, others: () => readonly Guarded[] = () => []): void {
-  const elements = requests('NEW', hostName, guard);
+  const elements = requests('add', hostName, guard);
   if (elements.length === 0) return;
   const pairs = subnetsOf(guard).map((subnet) => addPair(TABLE, NETS, subnet));
   withNftables((conn) => addElements(conn, RULESET, pairs, elements, () => restored(others())));
@@ -124,7 +104,7 @@ function restored(all: readonly Guarded[]): Restored {
   const subnets = distinct(all.flatMap(({ guard }) => subnetsOf(guard)));
   return {
     shared: subnets.map((subnet) => addPair(TABLE, NETS, subnet)),
-    own: all.flatMap(({ hostName, guard }) => requests('NEW', hostName, guard)),
+    own: all.flatMap(({ hostName, guard }) => requests('add', hostName, guard)),
   };
 }
 
@@ -140,14 +120,14 @@ export function removeGuard(hostName: string, known: Guard | undefined, later?: 
   inquire(
     undefined,
     (conn) => {
-      if (generationOf(conn) === undefined) return;
-      const elements = known === undefined ? [] : requests('DEL', hostName, known);
+      if (nftGeneration(conn) === undefined) return;
+      const elements = known === undefined ? [] : requests('delete', hostName, known);
       if (elements.length > 0 && tryCommit(conn, elements, 'ENOENT') === undefined) return;
-      commitUnchanged(conn, () =>
+      commitNftUnchanged(conn, () =>
         sets().flatMap(({ name }) =>
           elementsOf(conn, TABLE, name)
             .filter(({ key }) => ownerOf(key) === hostName)
-            .map((element) => request('DEL', name, element, hostName)),
+            .map((element) => request('delete', name, element, hostName)),
         ),
       );
     },
@@ -158,7 +138,7 @@ export function removeGuard(hostName: string, known: Guard | undefined, later?: 
 /** The host ends that there is a guard for. Throws {@link NetlinkError}. */
 export function listGuarded(): string[] {
   return inquire<string[]>([], (conn) => {
-    if (generationOf(conn) === undefined) return [];
+    if (nftGeneration(conn) === undefined) return [];
     const names = sets().flatMap(({ name }) => elementsOf(conn, TABLE, name).map(({ key }) => ownerOf(key)));
     return [...new Set(names)];
   });
@@ -166,12 +146,14 @@ export function listGuarded(): string[] {
 
 /** Whether a guard is in force as a whole. Throws {@link NetlinkError}. */
 export function hasGuard(hostName: string, guard: Guard): boolean {
-  const pairs = subnetsOf(guard).map(({ address }) => findPair(TABLE, NETS, address));
-  const wanted = [...requests('GET', hostName, guard), ...pairs];
+  const wanted = elementsFor(hostName, guard);
   if (wanted.length === 0) return true;
   return inquire(
     false,
-    (conn) => isWhole(conn, RULESET) && wanted.every((one) => findElement(conn, one) !== undefined),
+    (conn) =>
+      isWhole(conn, RULESET) &&
+      wanted.every(([set, { key }]) => findElement(conn, TABLE, set, key) !== undefined) &&
+      subnetsOf(guard).every(({ address }) => hasPair(conn, TABLE, NETS, address)),
   );
 }
 
@@ -179,13 +161,17 @@ function ownerOf(key: Uint8Array): string {
   return decodeInterfaceName(key.subarray(0, IFNAMSIZ));
 }
 
-function request(verb: 'NEW' | 'DEL' | 'GET', set: string, element: SetElement, hostName: string): Request {
+function request(verb: 'add' | 'delete', set: string, element: NftElement, hostName: string): Request {
   return setElement(verb, TABLE, set, element, `guard of ${hostName} (table inet ${TABLE}, set ${set})`);
 }
 
-function requests(verb: 'NEW' | 'DEL' | 'GET', hostName: string, { source, apart }: Guard): Request[] {
+function requests(verb: 'add' | 'delete', hostName: string, guard: Guard): Request[] {
+  return elementsFor(hostName, guard).map(([set, element]) => request(verb, set, element, hostName));
+}
+
+function elementsFor(hostName: string, { source, apart }: Guard): [set: string, element: NftElement][] {
   const name = interfaceName(hostName);
-  const all: [set: string, element: SetElement][] = [];
+  const all: [set: string, element: NftElement][] = [];
   if (source !== undefined) {
     all.push(['guarded', { key: name }]);
     all.push(['mac', { key: concat([name, macCodec.encode(source.mac), new Uint8Array(2)]) }]);
@@ -197,18 +183,18 @@ function requests(verb: 'NEW' | 'DEL' | 'GET', hostName: string, { source, apart
     all.push(['apart', { key: name }]);
     if (apart.isolated) all.push(['isolated', { key: name }]);
   }
-  return all.map(([set, element]) => request(verb, set, element, hostName));
+  return all;
 }
 
 /** The sets that name host ends, which are the first field of their keys. */
-function sets(): readonly Omit<SetSpec, 'table' | 'id'>[] {
+function sets(): readonly { readonly name: string; readonly key: readonly NftTypeName[] }[] {
   return [
-    { name: 'guarded', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
-    { name: 'mac', keyType: concatenated(TYPE_IFNAME, TYPE_ETHERADDR), keyLength: IFNAMSIZ + 8 },
-    { name: 'ip4', keyType: concatenated(TYPE_IFNAME, TYPE_IPADDR), keyLength: IFNAMSIZ + 4 },
-    { name: 'ip6', keyType: concatenated(TYPE_IFNAME, TYPE_IP6ADDR), keyLength: IFNAMSIZ + 16 },
-    { name: 'apart', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
-    { name: 'isolated', keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true },
+    { name: 'guarded', key: ['ifname'] },
+    { name: 'mac', key: ['ifname', 'ether_addr'] },
+    { name: 'ip4', key: ['ifname', 'ipv4_addr'] },
+    { name: 'ip6', key: ['ifname', 'ipv6_addr'] },
+    { name: 'apart', key: ['ifname'] },
+    { name: 'isolated', key: ['ifname'] },
   ];
 }
 
@@ -223,7 +209,7 @@ function plan(): ReturnType<Ruleset['plan']> {
 }
 
 function sourceChain(): ChainPlan {
-  const from6 = (bits: number, address: Uint8Array): Expression[] => {
+  const from6 = (bits: number, address: Uint8Array): NftExpression[] => {
     const masked = Uint8Array.from(
       address,
       (_, i) => (0xff00 >> Math.min(8, Math.max(0, bits - 8 * i))) & 0xff,
@@ -232,8 +218,8 @@ function sourceChain(): ChainPlan {
       ...isFamily(abi.NFPROTO_IPV6),
       networkHeader(8, 16, abi.NFT_REG_1),
       mask(abi.NFT_REG_1, masked),
-      compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, address),
-      verdict(abi.NFT_RETURN),
+      compare(abi.NFT_REG_1, 'eq', address),
+      verdict('return'),
     ];
   };
   const linkLocal = new Uint8Array(16);
@@ -243,30 +229,30 @@ function sourceChain(): ChainPlan {
     make: newChain(TABLE, SOURCE),
     rules: [
       [
-        metaLoad(abi.NFT_META_IIFTYPE, abi.NFT_REG_1),
-        compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, Uint8Array.of(ARPHRD_ETHER, 0)),
-        metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+        metaLoad('iiftype', abi.NFT_REG_1),
+        compare(abi.NFT_REG_1, 'eq', Uint8Array.of(ARPHRD_ETHER, 0)),
+        metaLoad('iifname', abi.NFT_REG_1),
         linkHeader(6, 6, abi.NFT_REG_2),
         inSet('mac', abi.NFT_REG_1, true),
-        verdict(abi.NF_DROP),
+        verdict('drop'),
       ],
       [
         ...isFamily(abi.NFPROTO_IPV4),
-        metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+        metaLoad('iifname', abi.NFT_REG_1),
         networkHeader(12, 4, abi.NFT_REG_2),
         inSet('ip4', abi.NFT_REG_1),
-        verdict(abi.NFT_RETURN),
+        verdict('return'),
       ],
       [
         ...isFamily(abi.NFPROTO_IPV6),
-        metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
+        metaLoad('iifname', abi.NFT_REG_1),
         networkHeader(8, 16, abi.NFT_REG_2),
         inSet('ip6', abi.NFT_REG_1),
-        verdict(abi.NFT_RETURN),
+        verdict('return'),
       ],
       from6(10, linkLocal),
       from6(128, new Uint8Array(16)),
-      [verdict(abi.NF_DROP)],
+      [verdict('drop')],
     ],
   };
 }
@@ -276,22 +262,22 @@ function amongChain(): ChainPlan {
     name: AMONG,
     make: newChain(TABLE, AMONG),
     rules: [
-      [...inside('isolated', abi.NFT_META_OIFNAME), verdict(abi.NF_DROP)],
+      [...inside('isolated', 'oifname'), verdict('drop')],
       [
         ...isFamily(abi.NFPROTO_IPV4),
         networkHeader(12, 4, abi.NFT_REG_1),
         networkHeader(16, 4, abi.NFT_REG32_01),
         inSet(`${NETS}4`, abi.NFT_REG_1),
-        verdict(abi.NFT_RETURN),
+        verdict('return'),
       ],
       [
         ...isFamily(abi.NFPROTO_IPV6),
         networkHeader(8, 16, abi.NFT_REG_1),
         networkHeader(24, 16, abi.NFT_REG_2),
         inSet(`${NETS}6`, abi.NFT_REG_1),
-        verdict(abi.NFT_RETURN),
+        verdict('return'),
       ],
-      [verdict(abi.NF_DROP)],
+      [verdict('drop')],
     ],
   };
 }
@@ -300,23 +286,17 @@ function baseChains(): ChainPlan[] {
   return [
     {
       name: 'prerouting',
-      make: newBaseChain(TABLE, 'prerouting', 'filter', abi.NF_INET_PRE_ROUTING, AFTER_RAW_PRIORITY),
-      rules: [[...inside('guarded', abi.NFT_META_IIFNAME), verdict(abi.NFT_GOTO, SOURCE)]],
+      make: newBaseChain(TABLE, 'prerouting', 'filter', 'prerouting', AFTER_RAW_PRIORITY),
+      rules: [[...inside('guarded', 'iifname'), verdict('goto', SOURCE)]],
     },
     {
       name: 'forward',
-      make: newBaseChain(TABLE, 'forward', 'filter', abi.NF_INET_FORWARD, BEFORE_FILTER_PRIORITY),
-      rules: [
-        [
-          ...inside('apart', abi.NFT_META_IIFNAME),
-          ...inside('apart', abi.NFT_META_OIFNAME),
-          verdict(abi.NFT_GOTO, AMONG),
-        ],
-      ],
+      make: newBaseChain(TABLE, 'forward', 'filter', 'forward', BEFORE_FILTER_PRIORITY),
+      rules: [[...inside('apart', 'iifname'), ...inside('apart', 'oifname'), verdict('goto', AMONG)]],
     },
   ];
 }
 
-function inside(set: string, key: number): Expression[] {
+function inside(set: string, key: NftMetaKey): NftExpression[] {
   return [metaLoad(key, abi.NFT_REG_1), inSet(set, abi.NFT_REG_1)];
 }

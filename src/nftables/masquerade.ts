@@ -1,21 +1,14 @@
 import type { IpAddress, IpPrefix } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import { newBaseChain, newSet, setElement } from '../netlink/message/nft.ts';
-import {
-  compare,
-  inSet,
-  isFamily,
-  mask,
-  masquerade,
-  metaLoad,
-  networkHeader,
-} from '../netlink/message/nft-expression.ts';
+import { nftGeneration } from '../netlink/ops/nftables.ts';
+import { compare, inSet, isFamily, mask, masquerade, metaLoad, networkHeader } from './expressions.ts';
 import { elementsOf, findElement } from './look-up.ts';
-import { decodeInterfaceName, IFNAMSIZ, interfaceName, TYPE_IFNAME } from './names.ts';
+import { decodeInterfaceName, interfaceName } from './names.ts';
+import { newBaseChain, newSet, setElement } from './requests.ts';
 import { addElements, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
-import { addPair, distinct, findPair, newPairSets } from './subnet-pairs.ts';
-import { generationOf, inquire, type Later, tryCommit, withNftables } from './transaction.ts';
+import { addPair, distinct, hasPair, newPairSets } from './subnet-pairs.ts';
+import { inquire, type Later, tryCommit, withNftables } from './transaction.ts';
 
 // The ruleset: one table for the host, in which a container is one element of a set. The rules look at the
 // interface that a packet came in by, so that an element is found again by the attachment alone, whatever became of
@@ -39,13 +32,13 @@ const SRCNAT_PRIORITY = 100;
 const RULESET: Ruleset = { table: TABLE, least: { [CHAIN]: 2 }, plan };
 
 function plan(): ReturnType<Ruleset['plan']> {
-  const fromPod = [metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1), inSet(MASQ, abi.NFT_REG_1)];
+  const fromPod = [metaLoad('iifname', abi.NFT_REG_1), inSet(MASQ, abi.NFT_REG_1)];
   const rules = [
     [
       ...isFamily(abi.NFPROTO_IPV4),
       networkHeader(16, 4, abi.NFT_REG_1),
       mask(abi.NFT_REG_1, Uint8Array.of(0xf0, 0, 0, 0)),
-      compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, Uint8Array.of(0xe0, 0, 0, 0)),
+      compare(abi.NFT_REG_1, 'neq', Uint8Array.of(0xe0, 0, 0, 0)),
       ...fromPod,
       networkHeader(12, 4, abi.NFT_REG_1),
       networkHeader(16, 4, abi.NFT_REG32_01),
@@ -55,7 +48,7 @@ function plan(): ReturnType<Ruleset['plan']> {
     [
       ...isFamily(abi.NFPROTO_IPV6),
       networkHeader(24, 1, abi.NFT_REG_1),
-      compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, Uint8Array.of(0xff)),
+      compare(abi.NFT_REG_1, 'neq', Uint8Array.of(0xff)),
       ...fromPod,
       networkHeader(8, 16, abi.NFT_REG_1),
       networkHeader(24, 16, abi.NFT_REG_2),
@@ -64,21 +57,18 @@ function plan(): ReturnType<Ruleset['plan']> {
     ],
   ];
   return {
-    sets: [
-      newSet({ table: TABLE, name: MASQ, keyType: TYPE_IFNAME, keyLength: IFNAMSIZ, hostOrder: true, id: 1 }),
-      ...newPairSets(TABLE, LOCAL, 2),
-    ],
+    sets: [newSet({ table: TABLE, name: MASQ, key: ['ifname'], id: 1 }), ...newPairSets(TABLE, LOCAL, 2)],
     chains: [
       {
         name: CHAIN,
-        make: newBaseChain(TABLE, CHAIN, 'nat', abi.NF_INET_POST_ROUTING, SRCNAT_PRIORITY),
+        make: newBaseChain(TABLE, CHAIN, 'nat', 'postrouting', SRCNAT_PRIORITY),
         rules,
       },
     ],
   };
 }
 
-function podElement(verb: 'NEW' | 'DEL' | 'GET', hostName: string): Request {
+function podElement(verb: 'add' | 'delete', hostName: string): Request {
   const key = interfaceName(hostName);
   return setElement(verb, TABLE, MASQ, { key }, `masquerade of ${hostName} (table inet ${TABLE})`);
 }
@@ -101,7 +91,7 @@ export function addMasquerade(
 ): void {
   withNftables((conn) => {
     const local = subnets.map((subnet) => addPair(TABLE, LOCAL, subnet));
-    addElements(conn, RULESET, local, [podElement('NEW', hostName)], () => restored(others()));
+    addElements(conn, RULESET, local, [podElement('add', hostName)], () => restored(others()));
   });
 }
 
@@ -113,7 +103,7 @@ export function restoreMasquerades(all: readonly Masqueraded[]): void {
 function restored(all: readonly Masqueraded[]): Restored {
   return {
     shared: distinct(all.flatMap(({ subnets }) => subnets)).map((subnet) => addPair(TABLE, LOCAL, subnet)),
-    own: all.map(({ hostName }) => podElement('NEW', hostName)),
+    own: all.map(({ hostName }) => podElement('add', hostName)),
   };
 }
 
@@ -127,7 +117,7 @@ export function removeMasquerade(hostName: string, later?: Later): void {
     (conn) => {
       // Asking first costs microseconds, a transaction that is aborted more than ten milliseconds.
       if (!has(conn, hostName)) return;
-      tryCommit(conn, [podElement('DEL', hostName)], 'ENOENT');
+      tryCommit(conn, [podElement('delete', hostName)], 'ENOENT');
     },
     later,
   );
@@ -139,7 +129,9 @@ export function hasMasquerade(hostName: string): boolean {
 }
 
 function has(conn: Connection, hostName: string): boolean {
-  return generationOf(conn) !== undefined && findElement(conn, podElement('GET', hostName)) !== undefined;
+  return (
+    nftGeneration(conn) !== undefined && findElement(conn, TABLE, MASQ, interfaceName(hostName)) !== undefined
+  );
 }
 
 /** The host ends that are masqueraded. */
@@ -159,6 +151,6 @@ export function isMasqueraded(hostName: string, source: IpAddress, destination: 
   return (
     hasMasqueradeRules() &&
     hasMasquerade(hostName) &&
-    inquire(true, (conn) => findElement(conn, findPair(TABLE, LOCAL, source, destination)) === undefined)
+    inquire(true, (conn) => !hasPair(conn, TABLE, LOCAL, source, destination))
   );
 }

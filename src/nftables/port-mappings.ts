@@ -3,13 +3,18 @@ import { type IpAddress, ipFromBytes, ipToBytes } from '../ip/address.ts';
 import * as abi from '../netlink/abi/nf_tables.ts';
 import { RTN_LOCAL } from '../netlink/abi/rtnetlink.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import { newBaseChain, newChain, newSet, type SetElement, setElement } from '../netlink/message/nft.ts';
+import type { NftExpression } from '../netlink/message/nft-expression.ts';
+import type { NftElement } from '../netlink/message/nft-set.ts';
+import type { NftTypeName } from '../netlink/message/nft-type.ts';
+import { sameBytes } from '../netlink/message/nft-user-data.ts';
+import { commitNftUnchanged, nftGeneration } from '../netlink/ops/nftables.ts';
+import { concat } from '../netlink/wire/buffer.ts';
+import { u32 } from '../netlink/wire/value.ts';
 import {
   compare,
   connectionStatus,
   destinationNat,
   destinationType,
-  type Expression,
   inSet,
   isFamily,
   mapLookup,
@@ -19,23 +24,12 @@ import {
   networkHeader,
   transportHeader,
   verdict,
-} from '../netlink/message/nft-expression.ts';
-import { concat } from '../netlink/wire/buffer.ts';
-import { u32 } from '../netlink/wire/value.ts';
+} from './expressions.ts';
 import { elementsOf, findElement } from './look-up.ts';
-import {
-  concatenated,
-  decodeInterfaceName,
-  IFNAMSIZ,
-  interfaceName,
-  TYPE_IFNAME,
-  TYPE_INET_PROTOCOL,
-  TYPE_INET_SERVICE,
-  TYPE_IP6ADDR,
-  TYPE_IPADDR,
-} from './names.ts';
+import { decodeInterfaceName, interfaceName } from './names.ts';
+import { type ElementVerb, newBaseChain, newChain, newSet, setElement } from './requests.ts';
 import { addElements, isWhole, type Restored, type Ruleset, restore } from './ruleset.ts';
-import { commitUnchanged, generationOf, inquire, type Later, withNftables } from './transaction.ts';
+import { inquire, type Later, withNftables } from './transaction.ts';
 
 // The ruleset: a table for the host that is there once a container has had a port. A mapping is one element of a map,
 // whose comment says whose it is, by the name of the host end. Only what is addressed to the host itself is redirected.
@@ -131,7 +125,7 @@ export function addPortMappings(
   others: () => readonly Mapped[] = () => [],
 ): Conflict | undefined {
   const { mappings } = mapped;
-  const elements = requests('ADD', mapped);
+  const elements = requests('create', mapped);
   return withNftables((conn) => {
     // The kernel refuses what is in the same map, but does not know that the maps for one and for every address overlap.
     if (overlapping(conn, mappings).length === 0) {
@@ -143,11 +137,11 @@ export function addPortMappings(
       }
     }
     let conflict: Conflict | undefined;
-    commitUnchanged(conn, () => {
+    commitNftUnchanged(conn, () => {
       const found = [...same(conn, mappings), ...overlapping(conn, mappings)];
       conflict = found.find(({ owner }) => !mayTake(owner));
       if (conflict !== undefined) return [];
-      return [...found.map(({ port }) => portElement('DEL', port)), ...elements];
+      return [...found.map(({ port }) => unmap(port)), ...elements];
     });
     return conflict;
   });
@@ -195,14 +189,14 @@ export function restorePortMappings(all: readonly Mapped[]): boolean {
 }
 
 function restored(all: readonly Mapped[]): Restored {
-  return { shared: [], own: all.flatMap((mapped) => requests('NEW', mapped)) };
+  return { shared: [], own: all.flatMap((mapped) => requests('add', mapped)) };
 }
 
-function requests(verb: 'NEW' | 'ADD', { hostName, label, mappings, nat }: Mapped): Request[] {
+function requests(verb: 'add' | 'create', { hostName, label, mappings, nat }: Mapped): Request[] {
   const comment = `${hostName} ${label}`;
   return [
     ...mappings.map((mapping) => mapElement(verb, mapping, comment)),
-    ...sourceElements('NEW', hostName, nat),
+    ...sourceKeys(hostName, nat).map((source) => sourceElement('add', hostName, source)),
   ];
 }
 
@@ -219,18 +213,15 @@ export function removePortMappings(
     [],
     (conn) => {
       let removed: MappedPort[] = [];
-      if (generationOf(conn) === undefined) return removed;
-      commitUnchanged(conn, () => {
+      if (nftGeneration(conn) === undefined) return removed;
+      commitNftUnchanged(conn, () => {
         const known =
           ports ?? listMapped(conn).flatMap(({ port, owner }) => (owner === hostName ? [port] : []));
         removed = known.filter((port) => ownerOf(find(conn, port)) === hostName);
-        const sources = sourceElements('GET', hostName, { snat: true, masqAll: true }).flatMap(
-          (request, i) =>
-            findElement(conn, request) !== undefined
-              ? (sourceElements('DEL', hostName, { snat: true, masqAll: true })[i] ?? [])
-              : [],
-        );
-        return [...removed.map((port) => portElement('DEL', port)), ...sources];
+        const sources = sourceKeys(hostName, { snat: true, masqAll: true })
+          .filter(([set, key]) => findElement(conn, TABLE, set, key) !== undefined)
+          .map((source) => sourceElement('delete', hostName, source));
+        return [...removed.map((port) => unmap(port)), ...sources];
       });
       return removed;
     },
@@ -247,7 +238,7 @@ export interface ListedPort {
 
 /** Everything that is mapped on this host. Throws {@link NetlinkError}. */
 export function listPortMappings(): ListedPort[] {
-  return inquire<ListedPort[]>([], (conn) => (generationOf(conn) === undefined ? [] : listMapped(conn)));
+  return inquire<ListedPort[]>([], (conn) => (nftGeneration(conn) === undefined ? [] : listMapped(conn)));
 }
 
 /** Whether the rules are there, without which the mappings lead nowhere. Throws {@link NetlinkError}. */
@@ -299,11 +290,11 @@ function mapData({ address, port }: PortMapping): Uint8Array {
   return concat([ipToBytes(address), be16(port)]);
 }
 
-function portElement(verb: 'DEL' | 'GET', port: MappedPort): Request {
-  return setElement(verb, TABLE, mapName(port), { key: mapKey(port) }, `port ${describePort(port)}`);
+function unmap(port: MappedPort): Request {
+  return setElement('delete', TABLE, mapName(port), { key: mapKey(port) }, `port ${describePort(port)}`);
 }
 
-function mapElement(verb: 'NEW' | 'ADD', mapping: PortMapping, comment: string): Request {
+function mapElement(verb: 'add' | 'create', mapping: PortMapping, comment: string): Request {
   const port = portOf(mapping);
   const element = { key: mapKey(port), data: mapData(mapping), comment };
   return setElement(verb, TABLE, mapName(port), element, `map port ${describePort(port)}`);
@@ -321,25 +312,28 @@ export function describePort(port: Pick<MappedPort, 'hostPort' | 'protocol'>): s
   return `${port.hostPort}/${protocolName(port.protocol)}`;
 }
 
-function sourceElements(
-  verb: 'NEW' | 'DEL' | 'GET',
-  hostName: string,
-  { snat, masqAll }: SourceNat,
-): Request[] {
+/** The sets that a host end belongs into, and its key in each. */
+function sourceKeys(hostName: string, { snat, masqAll }: SourceNat): [set: string, key: Uint8Array][] {
   const name = interfaceName(hostName);
-  const what = `source addresses for ${hostName}`;
-  const element = (set: string, key: Uint8Array): Request => setElement(verb, TABLE, set, { key }, what);
-  return [
-    ...(snat ? [element('snat', name), element('self', concat([name, name]))] : []),
-    ...(masqAll ? [element('all', name)] : []),
-  ];
+  const all: [set: string, key: Uint8Array][] = [];
+  if (snat) all.push(['snat', name], ['self', concat([name, name])]);
+  if (masqAll) all.push(['all', name]);
+  return all;
 }
 
-function find(conn: Connection, port: MappedPort): SetElement | undefined {
-  return findElement(conn, portElement('GET', port));
+function sourceElement(
+  verb: ElementVerb,
+  hostName: string,
+  [set, key]: readonly [set: string, key: Uint8Array],
+): Request {
+  return setElement(verb, TABLE, set, { key }, `source addresses for ${hostName}`);
 }
 
-function ownerOf(element: SetElement | undefined): string | undefined {
+function find(conn: Connection, port: MappedPort): NftElement | undefined {
+  return findElement(conn, TABLE, mapName(port), mapKey(port));
+}
+
+function ownerOf(element: NftElement | undefined): string | undefined {
   return element?.comment?.split(' ', 1)[0];
 }
 
@@ -378,21 +372,14 @@ function decodeTarget(data: Uint8Array | undefined): ListedPort['target'] {
   return address === undefined ? undefined : { address, port: (high << 8) | low };
 }
 
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a?.length === b.length && b.every((byte, i) => a[i] === byte);
-}
-
 function plan(): ReturnType<Ruleset['plan']> {
   const map = (family: 4 | 6, bound: boolean, id: number): Request => {
-    const [type, length] = family === 4 ? [TYPE_IPADDR, 4] : [TYPE_IP6ADDR, 16];
+    const address: NftTypeName = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
     return newSet({
       table: TABLE,
       name: `${bound ? 'bound' : 'any'}${family}`,
-      keyType: bound
-        ? concatenated(type, TYPE_INET_PROTOCOL, TYPE_INET_SERVICE)
-        : concatenated(TYPE_INET_PROTOCOL, TYPE_INET_SERVICE),
-      keyLength: bound ? length + 8 : 8,
-      data: { type: concatenated(type, TYPE_INET_SERVICE), length: length + 4 },
+      key: [...(bound ? [address] : []), 'inet_proto', 'inet_service'],
+      data: [address, 'inet_service'],
       id,
     });
   };
@@ -400,39 +387,37 @@ function plan(): ReturnType<Ruleset['plan']> {
     newSet({
       table: TABLE,
       name,
-      keyType: count === 1 ? TYPE_IFNAME : concatenated(TYPE_IFNAME, TYPE_IFNAME),
-      keyLength: count * IFNAMSIZ,
-      hostOrder: true,
+      key: count === 1 ? ['ifname'] : ['ifname', 'ifname'],
       id,
     });
   const isDnat = [
     connectionStatus(abi.NFT_REG_1),
     mask(abi.NFT_REG_1, u32.encode(IPS_DST_NAT)),
-    compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, u32.encode(0)),
+    compare(abi.NFT_REG_1, 'neq', u32.encode(0)),
   ];
   const toHostItself = [
     destinationType(abi.NFT_REG_1),
-    compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, u32.encode(RTN_LOCAL)),
-    verdict(abi.NFT_GOTO, REDIRECT),
+    compare(abi.NFT_REG_1, 'eq', u32.encode(RTN_LOCAL)),
+    verdict('goto', REDIRECT),
   ];
-  const inLoopback = (offset: number): Expression[] => [
+  const inLoopback = (offset: number): NftExpression[] => [
     ...isFamily(abi.NFPROTO_IPV4),
     networkHeader(offset, 1, abi.NFT_REG_1),
-    compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, Uint8Array.of(127)),
+    compare(abi.NFT_REG_1, 'eq', Uint8Array.of(127)),
   ];
   const loopback6 = new Uint8Array(16);
   loopback6[15] = 1;
-  const redirect = (family: 4 | 6, bound: boolean): Expression[] => {
+  const redirect = (family: 4 | 6, bound: boolean): NftExpression[] => {
     const protocol = family === 4 ? abi.NFPROTO_IPV4 : abi.NFPROTO_IPV6;
     const name = `${bound ? 'bound' : 'any'}${family}`;
     const afterData = family === 4 ? abi.NFT_REG32_01 : abi.NFT_REG_2;
     const key = bound
       ? [
           networkHeader(family === 4 ? 16 : 24, family === 4 ? 4 : 16, abi.NFT_REG_1),
-          metaLoad(abi.NFT_META_L4PROTO, afterData),
+          metaLoad('l4proto', afterData),
           transportHeader(2, 2, family === 4 ? abi.NFT_REG32_02 : abi.NFT_REG32_05),
         ]
-      : [metaLoad(abi.NFT_META_L4PROTO, abi.NFT_REG_1), transportHeader(2, 2, abi.NFT_REG32_01)];
+      : [metaLoad('l4proto', abi.NFT_REG_1), transportHeader(2, 2, abi.NFT_REG32_01)];
     return [
       ...isFamily(protocol),
       ...key,
@@ -458,43 +443,38 @@ function plan(): ReturnType<Ruleset['plan']> {
       },
       {
         name: 'prerouting',
-        make: newBaseChain(TABLE, 'prerouting', 'nat', abi.NF_INET_PRE_ROUTING, DSTNAT_PRIORITY),
+        make: newBaseChain(TABLE, 'prerouting', 'nat', 'prerouting', DSTNAT_PRIORITY),
         rules: [toHostItself],
       },
       {
         name: 'output',
-        make: newBaseChain(TABLE, 'output', 'nat', abi.NF_INET_LOCAL_OUT, DSTNAT_PRIORITY),
+        make: newBaseChain(TABLE, 'output', 'nat', 'output', DSTNAT_PRIORITY),
         rules: [
           [
             ...isFamily(abi.NFPROTO_IPV6),
             networkHeader(24, 16, abi.NFT_REG_1),
-            compare(abi.NFT_REG_1, abi.NFT_CMP_EQ, loopback6),
-            verdict(abi.NFT_RETURN),
+            compare(abi.NFT_REG_1, 'eq', loopback6),
+            verdict('return'),
           ],
           toHostItself,
         ],
       },
       {
         name: 'postrouting',
-        make: newBaseChain(TABLE, 'postrouting', 'nat', abi.NF_INET_POST_ROUTING, BEFORE_SRCNAT_PRIORITY),
+        make: newBaseChain(TABLE, 'postrouting', 'nat', 'postrouting', BEFORE_SRCNAT_PRIORITY),
         rules: [
+          [...isDnat, metaLoad('oifname', abi.NFT_REG_1), inSet('all', abi.NFT_REG_1), masquerade()],
           [
             ...isDnat,
-            metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
-            inSet('all', abi.NFT_REG_1),
-            masquerade(),
-          ],
-          [
-            ...isDnat,
-            metaLoad(abi.NFT_META_IIFNAME, abi.NFT_REG_1),
-            metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_2),
+            metaLoad('iifname', abi.NFT_REG_1),
+            metaLoad('oifname', abi.NFT_REG_2),
             inSet('self', abi.NFT_REG_1),
             masquerade(),
           ],
           [
             ...isDnat,
             ...inLoopback(12),
-            metaLoad(abi.NFT_META_OIFNAME, abi.NFT_REG_1),
+            metaLoad('oifname', abi.NFT_REG_1),
             inSet('snat', abi.NFT_REG_1),
             masquerade(),
           ],
@@ -502,13 +482,13 @@ function plan(): ReturnType<Ruleset['plan']> {
       },
       {
         name: 'guard',
-        make: newBaseChain(TABLE, 'guard', 'filter', abi.NF_INET_PRE_ROUTING, RAW_PRIORITY),
+        make: newBaseChain(TABLE, 'guard', 'filter', 'prerouting', RAW_PRIORITY),
         rules: [
           [
-            metaLoad(abi.NFT_META_IIF, abi.NFT_REG_1),
-            compare(abi.NFT_REG_1, abi.NFT_CMP_NEQ, u32.encode(LOOPBACK_INDEX)),
+            metaLoad('iif', abi.NFT_REG_1),
+            compare(abi.NFT_REG_1, 'neq', u32.encode(LOOPBACK_INDEX)),
             ...inLoopback(16),
-            verdict(abi.NF_DROP),
+            verdict('drop'),
           ],
         ],
       },

@@ -1,17 +1,10 @@
 import { isErrno } from '../errors.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import { decodeRuleChain, flushChain, listRules, newRule, newTable } from '../netlink/message/nft.ts';
-import type { Expression } from '../netlink/message/nft-expression.ts';
-import { orIfAbsent } from './look-up.ts';
-import {
-  addOrInstall,
-  addShared,
-  commit,
-  commitUnchanged,
-  inquire,
-  type SharedElement,
-  tryCommit,
-} from './transaction.ts';
+import { nftFlushChainRequest } from '../netlink/message/nft.ts';
+import type { NftExpression } from '../netlink/message/nft-expression.ts';
+import { commitNft, commitNftUnchanged, countNftRules } from '../netlink/ops/nftables.ts';
+import { FAMILY, newRule, newTable } from './requests.ts';
+import { addOrInstall, addShared, inquire, type SharedElement, tryCommit } from './transaction.ts';
 
 // A table of ours as a whole, to be made when a container needs it first, and again when somebody has flushed it.
 
@@ -20,7 +13,7 @@ export interface ChainPlan {
   readonly name: string;
   /** Makes it; one that is there already is success. */
   readonly make: Request;
-  readonly rules: readonly (readonly Expression[])[];
+  readonly rules: readonly (readonly NftExpression[])[];
 }
 
 /** A table of ours. */
@@ -70,17 +63,8 @@ export function restore(ruleset: Ruleset, others: () => Restored): boolean {
 
 /** Whether every chain of a table has its rules. */
 export function isWhole(conn: Connection, { table, least }: Ruleset): boolean {
-  const found = countRules(conn, table);
+  const found = countNftRules(conn, { family: FAMILY, name: table });
   return Object.entries(least).every(([chain, count]) => (found.get(chain) ?? 0) >= count);
-}
-
-function countRules(conn: Connection, table: string): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const answer of orIfAbsent([], () => conn.dump(listRules(table)))) {
-    const chain = decodeRuleChain(answer) ?? '';
-    found.set(chain, (found.get(chain) ?? 0) + 1);
-  }
-  return found;
 }
 
 const MOST_AT_ONCE = 500;
@@ -102,7 +86,7 @@ function install(conn: Connection, ruleset: Ruleset, others: () => Restored): vo
 // The rules come last: whoever finds them does not ask for what may be missing.
 function installOnce(conn: Connection, { table, least, plan }: Ruleset, others: () => Restored): void {
   const { sets, chains } = plan();
-  commit(conn, [newTable(table), ...sets]);
+  commitNft(conn, [newTable(table), ...sets]);
   const { shared, own } = others();
   for (const one of shared) addShared(conn, one);
   for (let at = 0; at < own.length; at += MOST_AT_ONCE) {
@@ -112,11 +96,11 @@ function installOnce(conn: Connection, { table, least, plan }: Ruleset, others: 
       for (const one of some) tryCommit(conn, [one], 'EEXIST');
   }
   // Of many who install it at once, one makes the rules: for the others the ruleset has changed since they looked.
-  commitUnchanged(conn, () => {
-    const found = countRules(conn, table);
+  commitNftUnchanged(conn, () => {
+    const found = countNftRules(conn, { family: FAMILY, name: table });
     const lacking = chains.filter(({ name }) => (found.get(name) ?? 0) < (least[name] ?? 0));
     return [
-      ...lacking.flatMap(({ name, make }) => [make, flushChain(table, name)]),
+      ...lacking.flatMap(({ name, make }) => [make, nftFlushChainRequest({ family: FAMILY, table, name })]),
       ...lacking.flatMap(({ name, rules }) => rules.map((rule) => newRule(table, name, rule))),
     ];
   });

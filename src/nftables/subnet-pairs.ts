@@ -7,10 +7,10 @@ import {
   lastOf,
   networkOf,
 } from '../ip/address.ts';
-import type { Request } from '../netlink/conn.ts';
-import { decodeElements, listElements, newSet, setElement } from '../netlink/message/nft.ts';
+import type { Connection, Request } from '../netlink/conn.ts';
 import { concat } from '../netlink/wire/buffer.ts';
-import { concatenated, TYPE_IP6ADDR, TYPE_IPADDR } from './names.ts';
+import { elementsOf, findElement } from './look-up.ts';
+import { newSet, setElement } from './requests.ts';
 import type { SharedElement } from './transaction.ts';
 
 // Sets that tell whether source and destination of a packet are in one subnet: each element is a subnet, twice, and
@@ -22,32 +22,30 @@ export function newPairSets(table: string, prefix: string, id: number): Request[
     newSet({
       table,
       name: `${prefix}4`,
-      keyType: concatenated(TYPE_IPADDR, TYPE_IPADDR),
-      keyLength: 8,
-      fields: [4, 4],
+      key: ['ipv4_addr', 'ipv4_addr'],
+      flags: ['interval'],
       id,
     }),
     newSet({
       table,
       name: `${prefix}6`,
-      keyType: concatenated(TYPE_IP6ADDR, TYPE_IP6ADDR),
-      keyLength: 32,
-      fields: [16, 16],
+      key: ['ipv6_addr', 'ipv6_addr'],
+      flags: ['interval'],
       id: id + 1,
     }),
   ];
 }
 
-/** Looks up the pair that covers an address, or two of one family; `prefix` as in {@link newPairSets}. */
-export function findPair(table: string, prefix: string, from: IpAddress, to = from): Request {
-  const set = `${prefix}${from.family}`;
-  return setElement(
-    'GET',
-    table,
-    set,
-    { key: concat([ipToBytes(from), ipToBytes(to)]) },
-    `subnet of a network (table inet ${table}, set ${set})`,
-  );
+/** Whether a pair covers an address, or two of one family; `prefix` as in {@link newPairSets}. Throws {@link NetlinkError}. */
+export function hasPair(
+  conn: Connection,
+  table: string,
+  prefix: string,
+  from: IpAddress,
+  to = from,
+): boolean {
+  const key = concat([ipToBytes(from), ipToBytes(to)]);
+  return findElement(conn, table, `${prefix}${from.family}`, key) !== undefined;
 }
 
 /**
@@ -61,20 +59,18 @@ export function addPair(table: string, prefix: string, subnet: IpPrefix): Shared
   const what = `subnet of a network (table inet ${table}, set ${set})`;
   return {
     request: setElement(
-      'NEW',
+      'add',
       table,
       set,
       { key: concat([first, first]), keyEnd: concat([last, last]) },
       what,
     ),
     replaced: (conn) =>
-      conn
-        .dump(listElements(table, set))
-        .flatMap(decodeElements)
+      elementsOf(conn, table, set)
         .filter(({ key, keyEnd = key }) =>
           [key, keyEnd].every((bytes) => contains(subnet, ipAt(bytes, first.length))),
         )
-        .map((element) => setElement('DEL', table, set, element, what)),
+        .map((element) => setElement('delete', table, set, element, what)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { isErrno } from '../errors.ts';
 import { NETLINK_NETFILTER } from '../netlink/abi/netlink.ts';
 import type { Connection, Request } from '../netlink/conn.ts';
-import { batchBoundary, decodeGeneration, getGeneration } from '../netlink/message/nft.ts';
+import { commitNft, commitNftUnchanged } from '../netlink/ops/nftables.ts';
 import { connect } from '../netlink/socket.ts';
 
 /** Takes a step that can wait until all else is done. */
@@ -32,19 +32,14 @@ export function inquire<T>(nothing: T, fn: (conn: Connection) => T, later?: Late
   }
 }
 
-/** Sends requests as one transaction: all of them take effect, or none. Throws {@link NetlinkError}. */
-export function commit(conn: Connection, requests: readonly Request[]): void {
-  conn.transaction(batchBoundary(false), requests, batchBoundary(true));
-}
-
-/** Like {@link commit}, but returns the error when the kernel says that something is missing, or there already. */
+/** Like {@link commitNft}, but returns the error when the kernel says that something is missing, or there already. */
 export function tryCommit(
   conn: Connection,
   requests: readonly Request[],
   refusal: 'ENOENT' | 'EEXIST',
 ): Error | undefined {
   try {
-    commit(conn, requests);
+    commitNft(conn, requests);
     return undefined;
   } catch (error) {
     if (error instanceof Error && isErrno(error, refusal)) return error;
@@ -64,7 +59,7 @@ export interface SharedElement {
 /** Adds an element that may be covered by others, or take their place. Throws {@link NetlinkError}. */
 export function addShared(conn: Connection, { request, replaced }: SharedElement): void {
   if (tryCommit(conn, [request], 'EEXIST') === undefined) return;
-  commitUnchanged(conn, () => {
+  commitNftUnchanged(conn, () => {
     const inTheWay = replaced(conn);
     return inTheWay.length === 0 ? [] : [...inTheWay, request];
   });
@@ -87,7 +82,7 @@ export function addOrInstall(
       // Of those that are not covered nothing has been added yet.
       for (const one of shared) addShared(conn, one);
     }
-    commit(conn, own);
+    commitNft(conn, own);
   };
   for (let attempt = 1; ; attempt++) {
     try {
@@ -97,36 +92,5 @@ export function addOrInstall(
       if (!isErrno(error, 'ENOENT') || attempt === ATTEMPTS) throw error;
     }
     install();
-  }
-}
-
-/** The generation of the ruleset; undefined in a kernel that has nfnetlink but no nf_tables. Throws {@link NetlinkError}. */
-export function generationOf(conn: Connection): number | undefined {
-  try {
-    const [answer = new Uint8Array(4)] = conn.request(getGeneration());
-    return decodeGeneration(answer);
-  } catch (error) {
-    if (isErrno(error, 'EINVAL', 'EOPNOTSUPP')) return undefined;
-    throw error;
-  }
-}
-
-const MOST_RACES = 1000;
-
-/**
- * Commits what `plan` finds to be done, on condition that nobody has changed the ruleset since it looked; if somebody
- * has, it looks again. Nothing to be done is success. Throws {@link NetlinkError}.
- */
-export function commitUnchanged(conn: Connection, plan: () => readonly Request[]): void {
-  for (let race = 1; ; race++) {
-    const since = generationOf(conn);
-    const requests = plan();
-    if (requests.length === 0) return;
-    try {
-      conn.transaction(batchBoundary(false, since), requests, batchBoundary(true));
-      return;
-    } catch (error) {
-      if (!isErrno(error, 'ERESTART') || race === MOST_RACES) throw error;
-    }
   }
 }

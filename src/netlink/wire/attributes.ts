@@ -108,11 +108,11 @@ export function attributes<S extends Spec>(
   };
 }
 
-/** A list: the same attribute type again and again inside a nest (NFTA_LIST_ELEM). */
-export function listOf<T>(type: number, codec: Codec<T>): Codec<readonly T[]> {
+/** A list: the same attribute type again and again inside a nest (NFTA_LIST_ELEM), each a nest itself unless `plain`. */
+export function listOf<T>(type: number, codec: Codec<T>, kind?: 'plain'): Codec<readonly T[]> {
+  const marked = kind === 'plain' ? type : type | NLA_F_NESTED;
   return {
-    encode: (values) =>
-      concat(values.map((value) => encodeAttribute(type | NLA_F_NESTED, codec.encode(value)))),
+    encode: (values) => concat(values.map((value) => encodeAttribute(marked, codec.encode(value)))),
     decode: (data) => splitAttributes(data).map((raw) => codec.decode(raw.data)),
   };
 }

@@ -8,6 +8,19 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T;
 }
 
+/** A codec that is made when it is needed first: most processes need few of those that there are. */
+export function lazy<T>(make: () => Codec<T>): Codec<T> {
+  let made: Codec<T> | undefined;
+  const codec = (): Codec<T> => {
+    made ??= make();
+    return made;
+  };
+  return {
+    encode: (value) => codec().encode(value),
+    decode: (bytes) => codec().decode(bytes),
+  };
+}
+
 // Host order is little-endian on every machine that the executables are built for; netlink is host order
 // unless a name says otherwise.
 const HOST = true;
@@ -44,23 +57,43 @@ export const u32 = unsigned(4, HOST);
 export const be16 = unsigned(2, NETWORK);
 export const be32 = unsigned(4, NETWORK);
 
-/** An unsigned 64-bit integer in host order, as far as numbers are exact: up to 2^53 - 1. */
-export const u64: Codec<number> = {
+function unsigned64(little: boolean): Codec<number> {
+  return {
+    encode(value) {
+      if (!Number.isSafeInteger(value) || value < 0)
+        throw new WireError(`${value} is not an unsigned integer of 53 bits`);
+      const out = new Uint8Array(8);
+      const view = viewOf(out);
+      view.setUint32(little ? 0 : 4, value % 2 ** 32, little);
+      view.setUint32(little ? 4 : 0, Math.floor(value / 2 ** 32), little);
+      return out;
+    },
+    decode(data) {
+      if (data.length < 8) throw new WireError(`need 8 bytes, have ${data.length}`);
+      const view = viewOf(data);
+      const value = view.getUint32(little ? 4 : 0, little) * 2 ** 32 + view.getUint32(little ? 0 : 4, little);
+      if (!Number.isSafeInteger(value)) throw new WireError(`${value} is beyond 53 bits`);
+      return value;
+    },
+  };
+}
+
+/** Unsigned 64-bit integers in host and in network order, as far as numbers are exact: up to 2^53 - 1. */
+export const u64 = unsigned64(HOST);
+export const be64 = unsigned64(NETWORK);
+
+/** An unsigned 64-bit integer in network order, exact. */
+export const be64Exact: Codec<bigint> = {
   encode(value) {
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw new WireError(`${value} is not an unsigned integer of 53 bits`);
+    if (value < 0n || value >= 2n ** 64n)
+      throw new WireError(`${value} is not an unsigned integer of 64 bits`);
     const out = new Uint8Array(8);
-    const view = viewOf(out);
-    view.setUint32(0, value % 2 ** 32, HOST);
-    view.setUint32(4, Math.floor(value / 2 ** 32), HOST);
+    viewOf(out).setBigUint64(0, value, NETWORK);
     return out;
   },
   decode(data) {
     if (data.length < 8) throw new WireError(`need 8 bytes, have ${data.length}`);
-    const view = viewOf(data);
-    const value = view.getUint32(4, HOST) * 2 ** 32 + view.getUint32(0, HOST);
-    if (!Number.isSafeInteger(value)) throw new WireError(`${value} is beyond 53 bits`);
-    return value;
+    return viewOf(data).getBigUint64(0, NETWORK);
   },
 };
 
