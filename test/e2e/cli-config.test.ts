@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { exec, type Host, hostTest } from '../support/host.ts';
-import { EXECUTABLES, executable, type Outcome } from '../support/plugin.ts';
+import { executable, INSTALLED, type Outcome } from '../support/plugin.ts';
 
 // `plumb check-config` and `plumb convert` as commands; what they find and make is in the unit tests.
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
   const call = (host: Host, ...args: string[]): Promise<Outcome> =>
     exec([...host.net.enter, executable(name), ...args]);

@@ -8,13 +8,13 @@ import { buildProgram } from '../../plugin/cli/main.ts';
 import { Output } from '../../plugin/cli/output.ts';
 import { VERSION } from '../../plugin/cli/version.ts';
 import { exec } from '../support/host.ts';
-import { EXECUTABLES, executable } from '../support/plugin.ts';
+import { executable, INSTALLED } from '../support/plugin.ts';
 
 // What the executables tell of themselves; that it is right is in the unit tests.
 
 const program = describeProgram(buildProgram(new Output()));
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const path = executable(name);
 
   test('schema is the file in schemas/', async () => {

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { type Host, hostTest, type Namespace } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 import { uplink } from '../support/uplink.ts';
 
 interface Problem {
@@ -300,7 +300,7 @@ const MORTAL: readonly Fault[] = [
   },
 ];
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   async function doctor(host: Host, ...args: readonly string[]) {

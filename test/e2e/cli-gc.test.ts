@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { hostInterfaceName, ifbName } from '../../plugin/names.ts';
 import { DelegateFolder } from '../support/delegate.ts';
 import { type Config, type Host, hostTest, Namespace, until } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 
 const key = (containerId: string, network = 't') => ({ network, containerId, ifname: 'eth0' });
 const recordOf = (host: Host, containerId: string): string =>
@@ -35,7 +35,7 @@ async function collect(host: Host, ...args: string[]) {
   return { ...value, status: outcome.status };
 }
 
-describe.concurrent.each(EXECUTABLES)('plumb gc: %s', (name) => {
+describe.concurrent.each(INSTALLED)('plumb gc: %s', (name) => {
   const test = hostTest(name);
 
   test('all of a container that is gone goes, and nothing of one that lives', async ({ host }) => {

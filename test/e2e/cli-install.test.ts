@@ -11,11 +11,11 @@ import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { DEFAULT_LIST } from '../../plugin/cli/install/default-list.ts';
 import { exec, type Host, hostTest } from '../support/host.ts';
-import { EXECUTABLES, executable, type Outcome } from '../support/plugin.ts';
+import { executable, INSTALLED, type Outcome } from '../support/plugin.ts';
 
 // `plumb install` and `plumb uninstall`. What runtimes see meanwhile is in field-f.test.ts.
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   const folders = (host: Host): { bin: string; conf: string } => ({

@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { hostInterfaceName } from '../../plugin/names.ts';
 import { DelegateFolder } from '../support/delegate.ts';
 import { type Host, hostTest, type Namespace } from '../support/host.ts';
-import { EXECUTABLES, executable } from '../support/plugin.ts';
+import { executable, INSTALLED } from '../support/plugin.ts';
 
 const cnitool = join(import.meta.dirname, '../../.cache/cnitool');
 const RESULT = { cniVersion: '1.1.0', interfaces: [{ name: 'seen' }] };
@@ -22,7 +22,7 @@ function idOf(pod: Namespace): string {
   return `cnitool-${createHash('sha512').update(pod.path).digest().subarray(0, 10).toString('hex')}`;
 }
 
-describe.concurrent.each(EXECUTABLES)('plumb add, check, del, status: %s', (name) => {
+describe.concurrent.each(INSTALLED)('plumb add, check, del, status: %s', (name) => {
   const test = hostTest(name);
 
   test('adds, checks and deletes, and says so', async ({ host }) => {

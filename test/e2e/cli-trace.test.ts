@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { type Config, type Host, hostTest, type Namespace } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 import { uplink } from '../support/uplink.ts';
 
 const TALK = join(import.meta.dirname, '../support/talk.ts');
@@ -17,7 +17,7 @@ interface Traced {
   readonly sent?: { readonly arrived: string };
 }
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   async function trace(host: Host, pod: Namespace, ...args: readonly string[]) {

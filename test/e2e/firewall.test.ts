@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { type Added, type Config, type Host, hostTest, type Namespace } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 
 // Forwarding where another program's table drops it, and tables of ours that somebody has flushed: what passes, and what
 // must not.
@@ -74,7 +74,7 @@ async function checked(
   return status === 0 ? '' : JSON.parse(stdout).msg;
 }
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   test('B71: where iptables drops what is forwarded, CHECK and STATUS say so; ADD does not fail', async ({

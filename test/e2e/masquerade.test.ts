@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { type Config, type Host, hostTest, until } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 import { ask, HOST, OUTSIDE, outside, questions, seenAs, serve } from '../support/traffic.ts';
 
 // Whose traffic is masqueraded, and whose is not.
@@ -14,7 +14,7 @@ const second = (host: Host, more: object = {}): Config => ({
   name: 'second',
 });
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   test('what leaves the network gets the host’s address, by TCP and UDP, IPv4 and IPv6; within the network, without ipMasq and after DEL nothing does', async ({

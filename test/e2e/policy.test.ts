@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { type Config, type Host, hostTest } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 import {
   ask,
   HOST,
@@ -28,7 +28,7 @@ const address = (number: number, last: number): Pair => ({
   6: `fd${number}::${last}`,
 });
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   test('ingressPolicy keeps networks, and isolated containers, apart; their ports are open to the outside and no side door', async ({

@@ -5,6 +5,13 @@ import { expect } from 'vitest';
 /** The two executables that are shipped; every test of the process runs on both. */
 export const EXECUTABLES = ['plumb', 'plumb-node'] as const;
 
+/**
+ * For what the same bundle does in both, such as the command line, or the kernel: the one that is installed, and with
+ * PLUMB_EVERYTHING=1 both.
+ */
+export const INSTALLED: readonly (typeof EXECUTABLES)[number][] =
+  process.env['PLUMB_EVERYTHING'] === '1' ? EXECUTABLES : ['plumb'];
+
 /** Path of an executable in dist/. */
 export function executable(name: string): string {
   return join(import.meta.dirname, '../../dist', name);
