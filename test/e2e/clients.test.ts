@@ -34,8 +34,8 @@ const CONFLIST = {
 // What stays by design: libcni's cache, host-local's lock and last address, our index; our base table without any
 // container's element; the reference portmap's shared chains.
 const LEFT_OK = [
-  'file /var/lib/cni(/results|/networks(/clienttest(/lock|/last_reserved_ip\\.[0-9])?|/\\.plumb-index.*)?)?$',
-  'nft inet plumb: *([^e ]|elements = \\{ [0-9])',
+  'file /var/lib/cni(/results|/networks(/(clienttest|pods)(/lock|/last_reserved_ip\\.[0-9])?|/\\.plumb-index.*)?)?$',
+  'nft inet plumb: *([^e ]|elements = \\{ [0-9a-f])',
   'nft inet plumb: *$',
   'nft (inet|ip|ip6) cni_hostport',
   'rule .*(CNI-HOSTPORT-(DNAT|SETMARK|MASQ)|KUBE-MARK-)',
@@ -61,13 +61,13 @@ describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing)
   });
   afterAll(() => rmSync(work, { recursive: true }));
 
-  const client = (path: string): string => {
+  const client = (path: string, folder = work): string => {
     const { stdout, stderr } = spawnSync(path, [], {
       encoding: 'utf8',
       env: {
         ...process.env,
-        CNI_BIN_DIR: join(work, 'bin'),
-        CNI_CONF_DIR: join(work, 'conf'),
+        CNI_BIN_DIR: join(folder, 'bin'),
+        CNI_CONF_DIR: join(folder, 'conf'),
         CNITOOL: cnitool,
         GRPC_MODULES: join(import.meta.dirname, '../..'),
         REFERENCE: '',
@@ -82,6 +82,14 @@ describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing)
   });
   test('ctr run --cni gives a container a network', () => {
     expect(client(ctr.path)).toMatch(/^PASS ctr crun$/m);
+  });
+  test('ctr takes what plumb install has put in place, with its own configuration', () => {
+    const folder = join(work, 'installed');
+    const { status } = spawnSync(executable('plumb'), [
+      ...['install', '--bin-dir', join(folder, 'bin'), '--conf-dir', join(folder, 'conf')],
+    ]);
+    expect(status).toBe(0);
+    expect(client(ctr.path, folder)).toMatch(/^PASS ctr crun$/m);
   });
   test('CRI runs a pod with a host port, stops it twice and removes it', () => {
     expect(client(cri.path)).toMatch(/^PASS cri crun$/m);

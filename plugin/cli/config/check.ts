@@ -163,7 +163,7 @@ function entriesOf(plugin: unknown, path: Path, inherited: JsonObject, found: Fi
 
 function checkVersionIsThere(value: JsonObject, found: Findings): void {
   if (Object.hasOwn(value, 'cniVersion')) return;
-  found.value('error', ['cniVersion'], 'missing: without it the rules of version 0.1.0 hold; write "1.1.0"');
+  found.value('error', ['cniVersion'], 'missing: without it the rules of version 0.1.0 hold; write "1.0.0"');
 }
 
 function given(object: JsonObject): JsonObject {

@@ -1,6 +1,7 @@
 /** The configuration that is installed where there is none: conf/10-plumb.conflist, but for its `$schema`. */
 export const DEFAULT_LIST = `{
-  "cniVersion": "1.1.0",
+  "cniVersion": "1.0.0",
+  "cniVersions": ["1.0.0", "1.1.0"],
   "name": "pods",
   "plugins": [
     {
