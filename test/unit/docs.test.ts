@@ -1,5 +1,5 @@
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EXIT_MEANINGS } from '../../plugin/cli/exit-code.ts';
 import * as cniErrors from '../../src/cni/error.ts';
@@ -151,5 +151,30 @@ describe('docs/errors.md', () => {
     const documented = [...read('docs/errors.md').matchAll(/^\| (\d+) \|/gm)].map(([, code]) => code);
     expect(codes).toEqual(expect.arrayContaining(['1', '4', '5', '7', '11', '50', '100', '999']));
     expect(documented).toEqual(codes);
+  });
+});
+
+describe('links of the documentation', () => {
+  const files = globSync(['*.md', 'docs/*.md'], { cwd: root }).toSorted();
+  const prose = (path: string): string => read(path).replace(/^( *)```.*?^ *```$/gms, '');
+  // GitHub's rule: lower case, no punctuation, spaces become hyphens.
+  const anchors = (path: string): string[] =>
+    [...prose(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    );
+
+  test.each(files)('those of %s lead to files and headings', (path) => {
+    const links = [...prose(path).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)];
+    const broken = links.filter(([, target = '', anchor]) => {
+      // The benchmark makes the pictures.
+      if (target.endsWith('.svg')) return false;
+      const file = target === '' ? path : join(dirname(path), target);
+      if (!existsSync(join(root, file))) return true;
+      return anchor !== undefined && file.endsWith('.md') && !anchors(file).includes(anchor);
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
   });
 });
