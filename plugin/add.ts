@@ -20,7 +20,7 @@ import { FEATURES } from './features/all.ts';
 import type { End } from './features/feature.ts';
 import { recordedGuard } from './features/guard.ts';
 import { mappingsOf, recordedPorts } from './features/ports.ts';
-import { enableForwarding } from './forwarding.ts';
+import { enableForwarding, ignoreAdvertisements } from './forwarding.ts';
 import { linkInTheWay } from './in-the-way.ts';
 import type { Assignment, Ipam } from './ipam/ipam.ts';
 import {
@@ -242,6 +242,8 @@ function configureContainer(inside: Connection, end: End, { pods, routes }: Assi
 
 function configureHost(host: Connection, end: End, alias: string, pods: readonly PodAddress[]): void {
   const { ifindex, name } = end;
+  // Before it is up: from then on it listens.
+  ignoreAdvertisements(name);
   host.batchAll([
     setLinkRequest(ifindex, { alias }),
     ...upRequests(end, pods),

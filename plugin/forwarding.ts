@@ -51,3 +51,16 @@ function keepLearnedRoutes(host: Connection): void {
     if (getSysctl(key) === '1') setSysctl(key, '2');
   }
 }
+
+/**
+ * Makes the host deaf to the router advertisements that a container sends by the link `name`: as long as it does not
+ * forward IPv6, it would take its default route from them. Throws {@link SyscallError}.
+ */
+export function ignoreAdvertisements(name: string): void {
+  try {
+    setSysctl(`net/ipv6/conf/${name}/accept_ra`, '0');
+  } catch (error) {
+    // A kernel without IPv6.
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}
