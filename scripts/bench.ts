@@ -168,5 +168,8 @@ if (options.write === true) {
   writeFileSync(join(root, 'docs/performance.svg'), picture);
   const path = join(root, 'docs/performance.md');
   const [before = ''] = readFileSync(path, 'utf8').split('<!-- measured -->');
-  writeFileSync(path, `${before}<!-- measured -->\n\n![Cost of a call by the number of containers](performance.svg)\n\n${paragraphs.join('\n\n')}\n`);
+  writeFileSync(
+    path,
+    `${before}<!-- measured -->\n\n![Cost of a call by the number of containers](performance.svg)\n\n${paragraphs.join('\n\n')}\n`,
+  );
 }
