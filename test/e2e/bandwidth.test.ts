@@ -8,7 +8,7 @@ import {
   type Namespace,
   until,
 } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 
 const RATE = 100_000_000;
 const INGRESS = { ingressRate: RATE, ingressBurst: 1_000_000 };
@@ -64,7 +64,7 @@ async function expectRate(client: Namespace, server: Namespace, address: string)
 
 const bare = (cidr: string | undefined): string => cidr?.split('/')[0] ?? '';
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const it: TestAPI<{ host: Host }> = hostTest(name);
 
   it('what a container receives and sends is within 10 % of the rate, IPv4 and IPv6, TCP and UDP', async ({

@@ -12,7 +12,7 @@ import {
   straceLines,
   until,
 } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 
 // Reports from the field, A: IP address management. One or more tests for each report, on the executables.
 
@@ -23,7 +23,7 @@ function writeLease(host: Host, address: string, text: string): void {
   writeFileSync(`${host.dataDir}/t/${address}`, text);
 }
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   test.for(['gone', 'unset'] as const)(

@@ -12,7 +12,7 @@ import {
   straceLines,
   until,
 } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 import { outside } from '../support/traffic.ts';
 
 // Reports from the field, B: interfaces, addresses, routes. One or more tests for each report, on the executables.
@@ -31,7 +31,7 @@ async function sysctls(space: Namespace, subtree: string): Promise<string> {
     .join('\n');
 }
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   test.for([

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { exec, type Host, hostTest, inLanes, type Namespace, outcomeOf } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 
 // Reports from the field, C: DEL, teardown, broken namespaces (those about the loopback plugin are with it). One or
 // more tests for each report, on the executables.
@@ -31,7 +31,7 @@ async function undumpable(host: Host): Promise<string> {
   return `/proc/${pid}/ns/net`;
 }
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
   const isFast = name === 'plumb';
 

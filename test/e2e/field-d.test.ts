@@ -11,7 +11,7 @@ import {
   type Options,
   until,
 } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 import {
   ask,
   HOST,
@@ -52,7 +52,7 @@ async function tracked(host: Host): Promise<string[]> {
   });
 }
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
   const isFast = name === 'plumb';
 

@@ -14,7 +14,14 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, executable, type Outcome, startPlugin } from '../support/plugin.ts';
+import {
+  callPlugin,
+  EXECUTABLES,
+  executable,
+  INSTALLED,
+  type Outcome,
+  startPlugin,
+} from '../support/plugin.ts';
 
 // Section F of the reports from the field: what runtimes send, what they read, and how we are installed.
 
@@ -57,7 +64,7 @@ const state = (): string =>
     ),
   ].join('\n');
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const call = (command: string, stdin: unknown, more: object = {}): Outcome =>
     callPlugin(name, { command, netns: pod.path, stdin, ...more });
   const refused = (outcome: Outcome): { code: number; msg: string; details?: string; cniVersion: string } => {

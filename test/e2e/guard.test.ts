@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, expectDone, type Outcome, resultOf } from '../support/plugin.ts';
+import { callPlugin, expectDone, INSTALLED, type Outcome, resultOf } from '../support/plugin.ts';
 
 let folder: string;
 let pods: Netns[] = [];
@@ -45,7 +45,7 @@ function pings(from: Netns | undefined, ...args: readonly string[]): boolean {
 
 const ruleset = (): string => run('nft', 'list', 'table', 'inet', 'plumb-guard');
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const call = (command: string, stdin: unknown, containerId: string, netns: Netns): Outcome =>
     callPlugin(name, { command, stdin, containerId, netns: netns.path });
   const added = (stdin: unknown, containerId: string, netns: Netns) =>

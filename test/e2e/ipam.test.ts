@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DelegateFolder, reference } from '../support/delegate.ts';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { type Call, callPlugin, EXECUTABLES, executable, type Outcome } from '../support/plugin.ts';
+import { type Call, callPlugin, executable, INSTALLED, type Outcome } from '../support/plugin.ts';
 
 let pod: Netns;
 let folder: string;
@@ -63,7 +63,7 @@ function errorOf(outcome: Outcome): { code: number; msg: string; details?: strin
   return JSON.parse(outcome.stdout);
 }
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const call = (command: string, stdin: unknown, more: Partial<Call> = {}): Outcome =>
     callPlugin(name, { command, stdin, netns: pod.path, path: delegates.path, ...more });
 

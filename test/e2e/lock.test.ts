@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hostState } from '../support/host-state.ts';
 import { makeNetns, type Netns } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, type Outcome, startPlugin } from '../support/plugin.ts';
+import { callPlugin, INSTALLED, type Outcome, startPlugin } from '../support/plugin.ts';
 
 // Somebody holds the lock of the leases and does not let go of it.
 
@@ -49,7 +49,7 @@ const config = (more: object = {}): Record<string, unknown> => ({
   ipam: { type: 'host-local', dataDir, subnet: '10.96.0.0/24', lockTimeoutMs: 300 },
 });
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const call = (command: string, i: number, more: object = {}): Outcome =>
     callPlugin(name, { command, containerId: `c${i}`, netns: pods[i]?.path ?? '', stdin: config(more) });
   const state = () => hostState(dataDir, 'locked');

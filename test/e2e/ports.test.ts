@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, expectDone, type Outcome, resultOf } from '../support/plugin.ts';
+import { callPlugin, expectDone, INSTALLED, type Outcome, resultOf } from '../support/plugin.ts';
 
 const TALK = join(import.meta.dirname, '../support/talk.ts');
 const HOST = { 4: '198.51.100.1', 6: '2001:db8::1' } as const;
@@ -95,7 +95,7 @@ const WEB = [
 ];
 const ruleset = (): string => run('nft', 'list', 'table', 'inet', 'plumb-ports');
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const call = (command: string, stdin: unknown, containerId: string, netns: Netns): Outcome =>
     callPlugin(name, { command, stdin, containerId, netns: netns.path });
   const added = (stdin: unknown, containerId: string, netns: Netns) =>

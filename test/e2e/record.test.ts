@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, expectDone, type Outcome, resultOf } from '../support/plugin.ts';
+import { callPlugin, expectDone, INSTALLED, type Outcome, resultOf } from '../support/plugin.ts';
 
 let pod: Netns;
 let folder: string;
@@ -47,7 +47,7 @@ const leases = (where = 'leases'): string[] =>
   readdirSync(`${folder}/${where}/net`).filter((name) => name.startsWith('10.'));
 const state = (): string => run('sh', '-c', 'ip -o link; ip route; nft list ruleset');
 
-describe.each(EXECUTABLES)('%s', (name) => {
+describe.each(INSTALLED)('%s', (name) => {
   const call = (command: string, stdin: unknown, containerId = 'c1', netns = pod.path): Outcome =>
     callPlugin(name, { command, stdin, containerId, netns });
   const added = (stdin: unknown, containerId?: string, netns?: string) =>

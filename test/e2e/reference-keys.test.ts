@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Config, type Host, hostTest, type Options } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 import { REFERENCE } from '../support/shared.ts';
 
 // The table of docs/reference-keys.md: each key is tried as it says. To change what is promised, change the table.
@@ -125,7 +125,7 @@ describe('docs/reference-keys.md', () => {
   });
 });
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const tryKey = hostTest(name);
   afterAll(() => {
     // The example of ipam.dataDir.

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { type Host, hostTest, type Namespace, type Options } from '../support/host.ts';
-import { EXECUTABLES, startPlugin } from '../support/plugin.ts';
+import { INSTALLED, startPlugin } from '../support/plugin.ts';
 import { REFERENCE } from '../support/shared.ts';
 
 // The keys of the reference plugin tuning.
@@ -34,7 +34,7 @@ const underAllowList = (...lines: string[]): readonly string[] => [
   lines.join('\n'),
 ];
 
-describe.concurrent.each(EXECUTABLES)('%s', (name) => {
+describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
 
   /** ADD and CHECK; returns how to CHECK again. */

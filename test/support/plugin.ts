@@ -2,12 +2,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 
-/** The two executables that are shipped; every test of the process runs on both. */
+/** The two executables that are shipped. */
 export const EXECUTABLES = ['plumb', 'plumb-node'] as const;
 
 /**
- * For what the same bundle does in both, such as the command line, or the kernel: the one that is installed, and with
- * PLUMB_EVERYTHING=1 both.
+ * The one that is installed, and with PLUMB_EVERYTHING=1 both: for what does not depend on the runtime inside, as both
+ * are one program.
  */
 export const INSTALLED: readonly (typeof EXECUTABLES)[number][] =
   process.env['PLUMB_EVERYTHING'] === '1' ? EXECUTABLES : ['plumb'];
