@@ -45,11 +45,8 @@ export function dispatch(
     if (isLoopback(readProgramName, config)) return { stdout: loopback(env, config), exitCode: 0 };
     // The name that is let through for loopback is refused to everybody else.
     if (env.ifname === 'lo') parseEnvironment(environment);
-    return config.log === undefined
-      ? runCommand(env, config, { document: text, path: env.path })
-      : logged(config.log, env, config.name, () =>
-          runCommand(env, config, { document: text, path: env.path }),
-        );
+    const run = (): Reply => runCommand(env, config, { document: text, path: env.path });
+    return config.log === undefined ? run() : logged(config.log, env, config.name, run);
   } catch (error) {
     if (error instanceof Elsewhere) throw error;
     return { stdout: encodeError(toCniError(error), cniVersion), exitCode: 1 };

@@ -3,7 +3,7 @@ import { isErrno } from '../src/errors.ts';
 import { readEnvironment, readProgramName } from '../src/sys/environment.ts';
 import { readToEnd, writeSync } from '../src/sys/fs.ts';
 import { exitImmediately, isLoaded } from '../src/sys/libc.ts';
-import { dispatch, type Reply } from './dispatch.ts';
+import { dispatch } from './dispatch.ts';
 import { loadCli, loadWhole } from './load.ts';
 
 // The process edge: the only place that knows environment, standard streams and exit code.
@@ -42,12 +42,8 @@ function tryReadEnvironment(): Readonly<Record<string, string>> | undefined {
   }
 }
 
-function answerRuntime(answer: typeof dispatch): void {
+function answerRuntime(answer: typeof dispatch): never {
   const reply = answer(() => environment ?? readEnvironment(), readStdin, readProgramName);
-  end(reply);
-}
-
-function end(reply: Reply): never {
   let { exitCode } = reply;
   try {
     writeStdout(reply.stdout);

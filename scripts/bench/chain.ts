@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { BenchHost } from './host.ts';
 import { populate } from './populate.ts';
 import { Series } from './statistics.ts';
-import { plumbChain, portMapping, referenceChain, root } from './subjects.ts';
+import { chainConfig, plumbChain, portMapping, referenceChain, root } from './subjects.ts';
 
 const cnitool = join(root, '.cache/cnitool');
 const PLUGINS = '/run/bin';
 const NETWORKS = '/run/conf';
-const FIRST_PORT = 2000;
 
 interface Chain {
   readonly name: string;
@@ -46,9 +45,9 @@ export function measureChain(reference: string, present: number, rounds: number)
   for (let round = 0; round <= rounds; round++) {
     for (const { name, deletes, host, network } of hosts) {
       const netns = host.container(`${network}-${round}`);
-      const port = FIRST_PORT + present + round;
-      const add = call(host, 'add', network, netns, port);
-      const del = deletes ? call(host, 'del', network, netns, port) : undefined;
+      const number = present + round;
+      const add = call(host, 'add', network, netns, number);
+      const del = deletes ? call(host, 'del', network, netns, number) : undefined;
       host.removeContainer(netns);
       if (round === 0) continue;
       series.add(`ADD ${name}`, add);
@@ -69,27 +68,20 @@ function prepare(reference: string): void {
   }
 }
 
-function fill(host: BenchHost, { name, plugins }: Chain, network: string, size: number): void {
+function fill(host: BenchHost, { name }: Chain, network: string, size: number): void {
   if (name.startsWith('plumb')) {
-    populate(host, size, (i) => ({
-      cniVersion: '1.0.0',
-      name: network,
-      ...plugins[0],
-      type: 'plumb',
-      runtimeConfig: portMapping(FIRST_PORT + i),
-    }));
+    populate(host, size, (i) => chainConfig('plumb', network, i));
     return;
   }
-  for (let i = 0; i < size; i++)
-    call(host, 'add', network, host.container(`${network}-there-${i}`), FIRST_PORT + i);
+  for (let i = 0; i < size; i++) call(host, 'add', network, host.container(`${network}-there-${i}`), i);
 }
 
-function call(host: BenchHost, verb: string, network: string, netns: string, port: number): number {
+function call(host: BenchHost, verb: string, network: string, netns: string, number: number): number {
   const env = {
     NETCONFPATH: NETWORKS,
     CNI_PATH: PLUGINS,
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-    CAP_ARGS: JSON.stringify(portMapping(port)),
+    CAP_ARGS: JSON.stringify(portMapping(number)),
   };
   return host.inside(() => {
     const start = process.hrtime.bigint();

@@ -49,7 +49,7 @@ export class BenchHost {
   /** Calls a plugin and waits for it; returns the milliseconds that it took, and what it printed. */
   call(call: Call): { ms: number; stdout: string } {
     const input = JSON.stringify(call.config);
-    const env = this.#environment(call);
+    const env = this.environment(call);
     return this.inside(() => {
       const start = process.hrtime.bigint();
       const { status, stdout, stderr } = spawnSync(call.program, [], { input, env, encoding: 'utf8' });
@@ -69,7 +69,7 @@ export class BenchHost {
   /** Starts a call. */
   start(call: Call): { pid: number; done: Promise<void> } {
     const child = this.inside(() =>
-      spawn(call.program, [], { env: this.#environment(call), stdio: ['pipe', 'pipe', 'inherit'] }),
+      spawn(call.program, [], { env: this.environment(call), stdio: ['pipe', 'pipe', 'inherit'] }),
     );
     child.stdin?.end(JSON.stringify(call.config));
     let stdout = '';
@@ -83,7 +83,13 @@ export class BenchHost {
     return { pid: child.pid ?? 0, done };
   }
 
-  #environment({ verb, containerId, netns, ifname = 'eth0' }: Call): Record<string, string> {
+  /** The environment of a call, with nothing of our own. */
+  environment({
+    verb,
+    containerId,
+    netns,
+    ifname = 'eth0',
+  }: Omit<Call, 'program' | 'config'>): Record<string, string> {
     return {
       CNI_COMMAND: verb,
       CNI_CONTAINERID: containerId,

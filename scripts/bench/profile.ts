@@ -79,7 +79,7 @@ export function profileAdd(subject: Subject, plugins: string, rounds: number): P
   for (let round = 0; round <= rounds; round++) {
     const containerId = `${subject.name}-profile-${round}`;
     const netns = host.container(containerId);
-    const trace = host.inside(() => traceCall(subject, containerId, netns));
+    const trace = host.inside(() => traceCall(host, subject, containerId, netns));
     host.call({
       program: subject.program,
       verb: 'DEL',
@@ -109,18 +109,11 @@ function prepareTracer(): boolean {
   return true;
 }
 
-function traceCall({ program, type }: Subject, containerId: string, netns: string): Event[] {
+function traceCall(host: BenchHost, { program, type }: Subject, containerId: string, netns: string): Event[] {
   writeFileSync(`${INSTANCE}/trace`, '');
   // The shell puts itself on the list, and the plugin takes its place.
   const script = `echo $$ > ${INSTANCE}/set_event_pid; exec ${program}`;
-  const env = {
-    CNI_COMMAND: 'ADD',
-    CNI_CONTAINERID: containerId,
-    CNI_NETNS: netns,
-    CNI_IFNAME: 'eth0',
-    CNI_PATH: '/usr/lib/cni',
-    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-  };
+  const env = host.environment({ verb: 'ADD', containerId, netns });
   execFileSync('sh', ['-c', script], { env, input: JSON.stringify(plainConfig(type)) });
   const lines = readFileSync(`${INSTANCE}/trace`, 'utf8').split('\n');
   writeFileSync(`${INSTANCE}/set_event_pid`, '');

@@ -2,10 +2,9 @@ import { join } from 'node:path';
 import { BenchHost } from './host.ts';
 import { populate } from './populate.ts';
 import { Series } from './statistics.ts';
-import { plainConfig, plumbChain, portMapping, root } from './subjects.ts';
+import { chainConfig, plainConfig, root } from './subjects.ts';
 
 const program = join(root, 'dist/plumb');
-const FIRST_PORT = 2000;
 
 interface Case {
   readonly what: 'plain' | 'chain';
@@ -14,15 +13,7 @@ interface Case {
 
 const CASES: readonly Case[] = [
   { what: 'plain', config: (network) => plainConfig('plumb', network) },
-  {
-    what: 'chain',
-    config: (network, i) => ({
-      cniVersion: '1.0.0',
-      name: network,
-      ...plumbChain('plumb')[0],
-      runtimeConfig: portMapping(FIRST_PORT + i),
-    }),
-  },
+  { what: 'chain', config: (network, i) => chainConfig('plumb', network, i) },
 ];
 
 /**

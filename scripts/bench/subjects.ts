@@ -80,7 +80,14 @@ export function plumbChain(type: string): object[] {
   return [{ type, ipMasq: true, capabilities: { portMappings: true }, ...LIMITS, ipam }];
 }
 
-/** The argument of the capability portMappings. */
-export function portMapping(hostPort: number): { portMappings: object[] } {
-  return { portMappings: [{ hostPort, containerPort: 80, protocol: 'tcp' }] };
+const FIRST_PORT = 2000;
+
+/** The configuration that plumb gets of {@link plumbChain} for the container number `i` of a network. */
+export function chainConfig(type: string, name: string, i: number): object {
+  return { cniVersion: '1.0.0', name, ...plumbChain(type)[0], runtimeConfig: portMapping(i) };
+}
+
+/** The argument of the capability portMappings, for the container number `i` of a network. */
+export function portMapping(i: number): { portMappings: object[] } {
+  return { portMappings: [{ hostPort: FIRST_PORT + i, containerPort: 80, protocol: 'tcp' }] };
 }

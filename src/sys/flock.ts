@@ -3,10 +3,6 @@ import { withAlarm } from './alarm.ts';
 import { closeQuietly, fstatSync, openOrCreate, readFileSync } from './fs.ts';
 import * as libc from './libc.ts';
 
-// <asm-generic/errno-base.h>
-const EINTR = 4;
-const EAGAIN = 11;
-
 /** A lock was not to be had in time; nothing was done. */
 export class LockTimeoutError extends PlumbError {
   readonly kind = 'lock-timeout';
@@ -72,7 +68,7 @@ function acquire(fd: number, path: string, timeoutMs: number, end: number): void
 function lock(fd: number, operation: number, path: string): boolean {
   const result = libc.flock(fd, operation);
   if (result === 0) return true;
-  if (result !== -EAGAIN && result !== -EINTR) throw new SyscallError('flock', path, -result);
+  if (result !== -libc.EAGAIN && result !== -libc.EINTR) throw new SyscallError('flock', path, -result);
   return false;
 }
 

@@ -5,12 +5,6 @@ import * as libc from './libc.ts';
 // to load node:fs costs Bun 0.8 ms, and most of an ADD's time is such starting costs. Each throws a SyscallError with
 // path and errno.
 
-// <asm-generic/errno-base.h>
-const ENOENT = 2;
-const EINTR = 4;
-const EAGAIN = 11;
-const ENOTDIR = 20;
-const EINVAL = 22;
 // <asm-generic/fcntl.h>
 const O_WRONLY = 0o1;
 const O_CREAT = 0o100;
@@ -60,13 +54,13 @@ function chunk(): Uint8Array {
 }
 
 function cString(path: string): Uint8Array {
-  if (path.includes('\0')) throw new SyscallError('open', JSON.stringify(path), EINVAL);
+  if (path.includes('\0')) throw new SyscallError('open', JSON.stringify(path), libc.EINVAL);
   return new TextEncoder().encode(`${path}\0`);
 }
 
 // Most of what is asked for here may be absent, and to throw costs ten times what the call does.
 function isAbsent(result: number): boolean {
-  return result === -ENOENT || result === -ENOTDIR;
+  return result === -libc.ENOENT || result === -libc.ENOTDIR;
 }
 
 function checked(result: number, syscall: string, object: string): number {
@@ -209,7 +203,7 @@ export function mkdirSync(path: string, mode: number): void {
   const result = libc.mkdir(cString(path), mode);
   if (result >= 0 || statSync(path)?.isDirectory === true) return;
   const parent = path.slice(0, path.lastIndexOf('/'));
-  if (result !== -ENOENT || parent === '') checked(result, 'mkdir', path);
+  if (result !== -libc.ENOENT || parent === '') checked(result, 'mkdir', path);
   mkdirSync(parent, mode);
   const again = libc.mkdir(cString(path), mode);
   if (statSync(path)?.isDirectory !== true) checked(again, 'mkdir', path);
@@ -273,7 +267,7 @@ export function assertWritableFolder(directory: string): void {
     nearest = nearest.slice(0, Math.max(1, nearest.lastIndexOf('/')));
   }
   if (statSync(nearest)?.isDirectory !== true) {
-    throw new SyscallError('opendir', nearest, ENOTDIR);
+    throw new SyscallError('opendir', nearest, libc.ENOTDIR);
   }
   checked(libc.access(cString(nearest), W_OK | X_OK), 'access', nearest);
 }
@@ -283,9 +277,9 @@ let pause: Int32Array | undefined;
 function uninterrupted(call: () => number, syscall: string, what: string): number {
   for (;;) {
     const result = call();
-    if (result === -EAGAIN) {
+    if (result === -libc.EAGAIN) {
       pause ??= new Int32Array(new SharedArrayBuffer(4));
       Atomics.wait(pause, 0, 0, 2);
-    } else if (result !== -EINTR) return checked(result, syscall, what);
+    } else if (result !== -libc.EINTR) return checked(result, syscall, what);
   }
 }

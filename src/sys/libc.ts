@@ -18,6 +18,15 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
 
+/** What the calls that return a negated errno are compared with, <asm-generic/errno.h>. */
+export const ENOENT = 2;
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const ENOTDIR = 20;
+export const EINVAL = 22;
+export const EISCONN = 106;
+export const EINPROGRESS = 115;
+
 let library: NativeLibrary | undefined;
 const functions = new Map<string, NativeFunction>();
 

@@ -4,7 +4,6 @@ import * as libc from './libc.ts';
 
 // <bits/socket.h>, <syslog.h>
 const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
 const MSG_NOSIGNAL = 0x4000;
 const LOG_DAEMON = 3 << 3;
 
@@ -44,7 +43,7 @@ function send(path: string, text: string): void {
   const utf8 = new TextEncoder();
   // struct sockaddr_un: the family in host order, the path.
   const address = new Uint8Array([AF_UNIX, 0, ...utf8.encode(path), 0]);
-  const fd = libc.socket(AF_UNIX, SOCK_DGRAM | libc.SOCK_CLOEXEC, 0);
+  const fd = libc.socket(AF_UNIX, libc.SOCK_DGRAM | libc.SOCK_CLOEXEC, 0);
   try {
     // Who does not read must not hold up a container.
     libc.sendto(fd, utf8.encode(text), MSG_NOSIGNAL | libc.MSG_DONTWAIT, address);

@@ -1,11 +1,6 @@
 import { SyscallError } from '../errors.ts';
 import * as libc from './libc.ts';
 
-// <asm-generic/errno.h>
-const EINTR = 4;
-const EAGAIN = 11;
-const EINPROGRESS = 115;
-const EISCONN = 106;
 // <poll.h>
 const POLLIN = 1;
 const POLLOUT = 4;
@@ -42,11 +37,11 @@ export function probe(
 function connectTo(fd: number, to: Uint8Array, timeoutMs: number): ProbeOutcome {
   const first = libc.connect(fd, to);
   if (first >= 0) return 'answered';
-  if (first !== -EINPROGRESS) return nameOf(-first);
+  if (first !== -libc.EINPROGRESS) return nameOf(-first);
   if (!isReady(fd, POLLOUT, timeoutMs)) return 'silent';
   // Asked again, it tells what became of it.
   const second = libc.connect(fd, to);
-  return second >= 0 || second === -EISCONN ? 'answered' : nameOf(-second);
+  return second >= 0 || second === -libc.EISCONN ? 'answered' : nameOf(-second);
 }
 
 function sendTo(fd: number, to: Uint8Array, timeoutMs: number): ProbeOutcome {
@@ -55,7 +50,7 @@ function sendTo(fd: number, to: Uint8Array, timeoutMs: number): ProbeOutcome {
   if (sent < 0) return nameOf(-sent);
   if (!isReady(fd, POLLIN, timeoutMs)) return 'silent';
   const received = libc.read(fd, new Uint8Array(1));
-  if (received === -EAGAIN) return 'silent';
+  if (received === -libc.EAGAIN) return 'silent';
   return received >= 0 ? 'answered' : nameOf(-received);
 }
 
@@ -68,7 +63,7 @@ function isReady(fd: number, events: number, timeoutMs: number): boolean {
   const end = performance.now() + timeoutMs;
   for (;;) {
     const ready = libc.poll(pollfd, Math.max(0, Math.ceil(end - performance.now())));
-    if (ready !== -EINTR) return ready !== 0;
+    if (ready !== -libc.EINTR) return ready !== 0;
   }
 }
 

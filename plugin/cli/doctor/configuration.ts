@@ -1,9 +1,7 @@
 import { isPlumb, type NetworkList } from '../network-list.ts';
 import type { Check } from './check.ts';
 import type { Facts } from './facts.ts';
-import type { Problem } from './problem.ts';
-
-type Finding = Omit<Problem, 'check'>;
+import type { Finding } from './problem.ts';
 
 /** Whether the runtime comes to plumb by its configuration. */
 export const configuration: Check = {

@@ -1,6 +1,6 @@
 import type { Check } from './check.ts';
 import { containerEnd, type Patient } from './facts.ts';
-import { nameOf, type Problem } from './problem.ts';
+import { type Finding, nameOf } from './problem.ts';
 import {
   addAddress,
   addGateway,
@@ -12,8 +12,6 @@ import {
   missingHostRoutes,
   missingRoutes,
 } from './restore.ts';
-
-type Finding = Omit<Problem, 'check'>;
 
 /** Whether both ends of each pair are there, up, and each other's. */
 export const links: Check = {

@@ -3,9 +3,7 @@ import { describePort, type ListedPort, protocolName } from '../../../src/nftabl
 import type { RecordedPort } from '../../../src/state/record.ts';
 import type { Check } from './check.ts';
 import type { Facts, Patient } from './facts.ts';
-import { nameOf, type Problem } from './problem.ts';
-
-type Finding = Omit<Problem, 'check'>;
+import { type Finding, nameOf } from './problem.ts';
 
 /** Whether each port of the host leads where it should. */
 export const mappedPorts: Check = {

@@ -18,3 +18,6 @@ export interface Problem {
 export function nameOf({ containerId, ifname }: AttachmentKey): string {
   return `container ${containerId} ${ifname}`;
 }
+
+/** A problem as a check tells it, which does not name itself. */
+export type Finding = Omit<Problem, 'check'>;

@@ -2,7 +2,7 @@ import { formatIp } from '../../../src/ip/address.ts';
 import { RT_TABLE_MAIN } from '../../../src/netlink/abi/rtnetlink.ts';
 import type { Check } from './check.ts';
 import { containerEnd, type Facts, isUp, type Patient } from './facts.ts';
-import { nameOf, type Problem } from './problem.ts';
+import { type Finding, nameOf } from './problem.ts';
 import {
   addHostRoute,
   addRoute,
@@ -12,8 +12,6 @@ import {
   missingHostRoutes,
   missingRoutes,
 } from './restore.ts';
-
-type Finding = Omit<Problem, 'check'>;
 
 /** Whether the container finds out, and the host finds the container. */
 export const routes: Check = {
