@@ -2,32 +2,19 @@ import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { type Added, type Config, type Host, hostTest, type Namespace } from '../support/host.ts';
 import { INSTALLED } from '../support/plugin.ts';
+import { HOST, NO_ANSWERS, OUTSIDE, outside as strangers } from '../support/traffic.ts';
 
 // Forwarding where another program's table drops it, and tables of ours that somebody has flushed: what passes, and what
 // must not.
 
 const TALK = join(import.meta.dirname, '../support/talk.ts');
 const PROTOCOLS = ['tcp', 'udp'] as const;
-const HOST = { 4: '203.0.113.1', 6: '2001:db8::1' } as const;
-const OUTSIDE = { 4: '203.0.113.2', 6: '2001:db8::2' } as const;
 const POD = { 4: '10.99.0.2', 6: 'fd99::2' } as const;
 const FAMILIES = [4, 6] as const;
 
 /** A machine outside, which has a route to the containers, so that whoever is let through arrives. */
 async function outside(host: Host): Promise<Namespace> {
-  const out = await host.pod();
-  await host.net.ip('link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up0', 'netns', out.name);
-  for (const [space, addresses] of [
-    [host.net, HOST],
-    [out, OUTSIDE],
-  ] as const) {
-    // Of the kernel's own making it would be tentative at first, and nobody is asked in its name.
-    await space.ip('link', 'set', 'up0', 'addrgenmode', 'none');
-    await space.ip('address', 'add', addresses === HOST ? 'fe80::1/64' : 'fe80::2/64', 'dev', 'up0', 'nodad');
-    await space.ip('address', 'add', `${addresses[4]}/24`, 'dev', 'up0');
-    await space.ip('address', 'add', `${addresses[6]}/64`, 'dev', 'up0', 'nodad');
-    await space.ip('link', 'set', 'up0', 'up');
-  }
+  const out = await strangers(host);
   await out.ip('route', 'add', '10.99.0.0/24', 'via', HOST[4]);
   await out.ip('route', 'add', 'fd99::/64', 'via', HOST[6]);
   return out;
@@ -48,7 +35,6 @@ async function ask(from: Namespace, port: number, ...addresses: readonly string[
 /** The same at an IPv4 address and at an IPv6 address. */
 const askAll = (from: Namespace, addresses: Record<4 | 6, string>, port: number): Promise<string[]> =>
   ask(from, port, addresses[4], addresses[6]);
-const NONE = ['-', '-', '-', '-'];
 /** Each address twice, for TCP and UDP. */
 const seen = (addresses: Record<4 | 6, string>): string[] =>
   FAMILIES.flatMap((family) => [addresses[family], addresses[family]]);
@@ -88,7 +74,7 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
     expect(await askAll(pod, OUTSIDE, 7000)).toEqual(seen(HOST));
     expect(await checked(host, pod, config, added)).toBe('');
     await dropByIptables(host);
-    expect(await askAll(pod, OUTSIDE, 7000)).toEqual(NONE);
+    expect(await askAll(pod, OUTSIDE, 7000)).toEqual(NO_ANSWERS);
     const text = (family: string): string =>
       `chain ${family} filter FORWARD drops what is forwarded (policy drop, and no rule that accepts); ` +
       'accept it there, or set markAcceptBit';
@@ -118,7 +104,7 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
     const pass = async (): Promise<void> => {
       expect(await askAll(pod, OUTSIDE, 7000)).toEqual(seen(HOST));
       expect(await askAll(out, HOST, 8080)).toEqual(seen(OUTSIDE));
-      expect(await askAll(out, POD, 80)).toEqual(NONE);
+      expect(await askAll(out, POD, 80)).toEqual(NO_ANSWERS);
     };
     await pass();
     expect(await checked(host, pod, config, added)).toBe('');
@@ -141,7 +127,7 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
     // Without its element: the mark is gone, and with it what was let through.
     const [end = ''] = added.interfaces.map((one) => one.name);
     await host.net.run('nft', 'delete', 'element', 'inet', 'plumb-firewall', 'hosts16', `{ "${end}" }`);
-    expect(await askAll(pod, OUTSIDE, 7000)).toEqual(NONE);
+    expect(await askAll(pod, OUTSIDE, 7000)).toEqual(NO_ANSWERS);
     expect(await checked(host, pod, config, added)).toBe(
       `network t: forwarding for ${end} is not marked as accepted (table inet plumb-firewall)`,
     );
@@ -182,7 +168,7 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
     await serve(host, out, 7001);
     const marked = configOf(host, { markAcceptBit: 16, iptablesAdminChainName: 'CNI-ADMIN' });
     const added = await host.add(pod, { config: marked });
-    expect(await askAll(pod, OUTSIDE, 7000)).toEqual(NONE);
+    expect(await askAll(pod, OUTSIDE, 7000)).toEqual(NO_ANSWERS);
     expect(await checked(host, pod, marked, added)).toBe(
       'network t: chain inet filter forward drops what is forwarded (policy drop, and no rule that accepts); ' +
         'accept it there, or name "inet filter forward" in acceptChains',

@@ -28,6 +28,9 @@ export async function outside(host: Host): Promise<Namespace> {
     [host.net, HOST],
     [out, OUTSIDE],
   ] as const) {
+    // Of the kernel's own making it would be tentative at first, and nobody is asked in its name.
+    await space.ip('link', 'set', 'up0', 'addrgenmode', 'none');
+    await space.ip('address', 'add', addresses === HOST ? 'fe80::1/64' : 'fe80::2/64', 'dev', 'up0', 'nodad');
     await space.ip('address', 'add', `${addresses[4]}/24`, 'dev', 'up0');
     await space.ip('address', 'add', `${addresses[6]}/64`, 'dev', 'up0', 'nodad');
     await space.ip('link', 'set', 'up0', 'up');
