@@ -149,8 +149,11 @@ try {
   const onNode = join(work, 'plumb-node');
   await nodeExecutable(bundle, onNode, node, { 'koffi.node': koffi, whole, cli });
   const order = await recordOrder(small);
-  for (const executable of [buildBun(bundle, 'plumb', order), onNode]) {
-    blindEnvironment(executable);
+  const onBun = buildBun(bundle, 'plumb', order);
+  // Bun's allocator then asks for huge pages where the system leaves that to the program: an ADD touches a thousand pages.
+  blindEnvironment(onBun, 'mimalloc_allow_thp=1');
+  blindEnvironment(onNode);
+  for (const executable of [onBun, onNode]) {
     tryOut(executable);
     install(executable, basename(executable));
   }

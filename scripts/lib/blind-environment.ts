@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 
-/** What {@link blindEnvironment} changed, for the build's log and its tests. */
+/** What {@link blindEnvironment} changed, for its tests. */
 export interface BlindedSymbols {
   /** The imports of the executable that lead to `ether_aton` now. */
   readonly imports: readonly string[];
@@ -14,7 +14,10 @@ const GETTERS = ['getenv', 'secure_getenv'];
 const VARIABLES = ['environ', '_environ', '__environ'];
 
 // <elf.h>
+const PT_NULL = 0;
 const PT_LOAD = 1;
+const PT_NOTE = 4;
+const SEGMENT_SIZE = 56;
 const SHT_RELA = 4;
 const SHT_DYNSYM = 11;
 const SHT_GNU_VERSYM = 0x6fffffff;
@@ -30,16 +33,18 @@ const RELOCATION_SIZE = 24;
  * program's first line, or at all:
  *
  * - its imports of getenv(3) and secure_getenv(3) are bound to ether_aton(3), which returns NULL for every name;
- * - its copy of `environ` becomes an empty list of its own, and libc keeps the real one to itself.
+ * - its copy of `environ` becomes a list of its own, which is empty or has one fixed variable, and libc keeps the real
+ *   one to itself.
  *
  * The program itself finds its environment in /proc/self/environ. The file is changed in place, in tables that the
  * dynamic loader reads; no instruction is touched. Throws an `Error`, before anything is written, when the
  * executable is not built the way this knows.
+ * @param variable `NAME=value`, at most 31 bytes, for what looks into `environ`; the functions find nothing all the same
  */
-export function blindEnvironment(path: string): BlindedSymbols {
+export function blindEnvironment(path: string, variable?: string): BlindedSymbols {
   const fd = openSync(path, 'r+');
   try {
-    return blind(new ElfFile(fd));
+    return blind(new ElfFile(fd), variable);
   } finally {
     closeSync(fd);
   }
@@ -64,6 +69,8 @@ class ElfFile {
   readonly sections: readonly Section[];
   /** Where the file's first byte is mapped. */
   readonly base: number;
+  /** Its program headers. */
+  readonly segments: Table;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -83,12 +90,18 @@ class ElfFile {
       size: number(headers, i * 64 + 32),
       link: headers.getUint32(i * 64 + 40, true),
     }));
-    const segmentCount = view.getUint16(56, true);
-    const segments = this.read(number(view, 32), segmentCount * 56).view;
-    const first = Array.from({ length: segmentCount }, (_, i) => i * 56).find(
-      (at) => segments.getUint32(at, true) === PT_LOAD && number(segments, at + 8) === 0,
-    );
-    this.base = number(segments, defined(first, 'does not map its ELF header') + 16);
+    this.segments = this.read(number(view, 32), view.getUint16(56, true) * SEGMENT_SIZE);
+    const first = this.segment((type, at) => type === PT_LOAD && number(this.segments.view, at + 8) === 0);
+    this.base = number(this.segments.view, defined(first, 'does not map its ELF header') + 16);
+  }
+
+  /** Where in the program headers the first one lies that is wanted. */
+  segment(isWanted: (type: number, at: number) => boolean): number | undefined {
+    const { view } = this.segments;
+    for (let at = 0; at < view.byteLength; at += SEGMENT_SIZE) {
+      if (isWanted(view.getUint32(at, true), at)) return at;
+    }
+    return undefined;
   }
 
   read(offset: number, size: number): Table {
@@ -110,7 +123,24 @@ class ElfFile {
   }
 }
 
-function blind(elf: ElfFile): BlindedSymbols {
+/** Puts a list of one variable in the place of the notes' program header, which nothing needs; returns its address. */
+function fixedEnvironment(elf: ElfFile, variable: string): number {
+  const { bytes, view, offset } = elf.segments;
+  const at = defined(
+    elf.segment((type) => type === PT_NOTE),
+    'has no program header for notes',
+  );
+  const list = at + 8;
+  const text = Buffer.from(`${variable}\0`);
+  demand(text.length <= SEGMENT_SIZE - 24 && (offset + list) % 8 === 0, 'has no room for the variable');
+  bytes.fill(0, at, at + SEGMENT_SIZE);
+  view.setUint32(at, PT_NULL, true);
+  view.setBigUint64(list, BigInt(elf.base + offset + list + 16), true);
+  bytes.set(text, list + 16);
+  return elf.base + offset + list;
+}
+
+function blind(elf: ElfFile, variable: string | undefined): BlindedSymbols {
   const dynsym = elf.sections.find(({ type }) => type === SHT_DYNSYM);
   const symbols = elf.table(dynsym, 'dynamic symbols');
   const strings = elf.table(elf.sections[dynsym?.link ?? -1], 'dynamic strings');
@@ -148,6 +178,8 @@ function blind(elf: ElfFile): BlindedSymbols {
   const relocations = elf.sections
     .filter(({ type }) => type === SHT_RELA)
     .map((s) => elf.table(s, 'relocations'));
+  // Eight bytes of padding in the ELF header are a list that ends before its first entry.
+  const list = variable === undefined ? elf.base + 8 : fixedEnvironment(elf, variable);
   let copies = 0;
   for (const { view } of relocations) {
     for (let at = 0; at < view.byteLength; at += RELOCATION_SIZE) {
@@ -156,8 +188,7 @@ function blind(elf: ElfFile): BlindedSymbols {
       const symbol = view.getUint32(at + 12, true);
       demand(type === R_X86_64_COPY || type === R_X86_64_GLOB_DAT, `reaches environ by relocation ${type}`);
       if (type === R_X86_64_COPY) copies++;
-      // Eight bytes of padding in the ELF header are a list that ends before its first entry.
-      const value = type === R_X86_64_COPY ? elf.base + 8 : number(symbols.view, symbol * SYMBOL_SIZE + 8);
+      const value = type === R_X86_64_COPY ? list : number(symbols.view, symbol * SYMBOL_SIZE + 8);
       view.setBigUint64(at + 8, BigInt(R_X86_64_RELATIVE), true);
       view.setBigUint64(at + 16, BigInt(value), true);
     }
@@ -166,7 +197,7 @@ function blind(elf: ElfFile): BlindedSymbols {
   // Without their names they no longer stand in for libc's own variable.
   for (const index of indexes) if (index !== undefined) symbols.view.setUint32(index * SYMBOL_SIZE, 0, true);
 
-  for (const table of [strings, symbols, versions, ...relocations]) elf.write(table);
+  for (const table of [strings, symbols, versions, elf.segments, ...relocations]) elf.write(table);
   return { imports: GETTERS, variables };
 }
 

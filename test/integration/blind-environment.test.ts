@@ -15,8 +15,9 @@ const SOURCE = `
 int main(int argc, char **argv) {
   const char *plain = getenv("PROBE"), *secure = secure_getenv("PROBE");
   int entries = 0;
-  for (char **entry = environ; *entry; entry++) entries++;
-  printf("%s %s %d\\n", plain ? plain : "none", secure ? secure : "none", entries);
+  const char *first = "";
+  for (char **entry = environ; *entry; entry++) if (!entries++) first = *entry;
+  printf("%s %s %d %s\\n", plain ? plain : "none", secure ? secure : "none", entries, first);
   if (argc > 1) fflush(stdout), execv("/usr/bin/env", argv);
   return 0;
 }`;
@@ -41,15 +42,21 @@ function probe(path: string, ...args: string[]): string {
 
 test('neither getenv nor secure_getenv nor environ shows anything any more', () => {
   const path = compile('fixed', '-no-pie', '-fno-pie');
-  expect(probe(path)).toBe('seen seen 2\n');
+  expect(probe(path)).toBe('seen seen 2 PROBE=seen\n');
   expect(blindEnvironment(path).imports).toEqual(['getenv', 'secure_getenv']);
-  expect(probe(path)).toBe('none none 0\n');
+  expect(probe(path)).toBe('none none 0 \n');
+});
+
+test('environ can be a list of one fixed variable, of which neither libc nor a child hears', () => {
+  const path = compile('fixed-list', '-no-pie', '-fno-pie');
+  blindEnvironment(path, 'PROBE=0123456789012345678901234');
+  expect(probe(path, 'env')).toBe('none none 1 PROBE=0123456789012345678901234\nPROBE=seen\nOTHER=1\n');
 });
 
 test('libc itself keeps the environment', () => {
   const path = compile('libc', '-no-pie', '-fno-pie');
   blindEnvironment(path);
-  expect(probe(path, 'env')).toBe('none none 0\nPROBE=seen\nOTHER=1\n');
+  expect(probe(path, 'env')).toBe('none none 0 \nPROBE=seen\nOTHER=1\n');
 });
 
 test('refuses what is built in another way, and leaves it as it was', () => {
@@ -58,6 +65,12 @@ test('refuses what is built in another way, and leaves it as it was', () => {
   expect(() => blindEnvironment(path)).toThrow('is no fixed x86-64 executable');
   const script = join(folder, 'probe.c');
   expect(() => blindEnvironment(script)).toThrow('is no 64-bit ELF file');
+  const small = compile('small', '-no-pie', '-fno-pie');
+  const untouched = readFileSync(small);
+  expect(() => blindEnvironment(small, 'PROBE=01234567890123456789012345')).toThrow(
+    'has no room for the variable',
+  );
+  expect(readFileSync(small).equals(untouched)).toBe(true);
   const done = compile('twice', '-no-pie', '-fno-pie');
   blindEnvironment(done);
   const once = readFileSync(done);
