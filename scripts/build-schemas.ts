@@ -78,7 +78,7 @@ function generate(output: Output): void {
     messages: false,
     inlineRefs: false,
   });
-  ajv.addSchema(withoutNotes(schema));
+  ajv.addSchema(withPartsApart(withoutNotes(schema)));
   const outFolder = join(root, 'src', output.room, 'generated');
   mkdirSync(join(outFolder, 'brief'), { recursive: true });
   const refs = Object.fromEntries(output.validators.map(({ name, pointer }) => [name, `${file}${pointer}`]));
@@ -144,6 +144,40 @@ function withoutNotes(node: object): object {
     return [[key, withoutNotes(value)]];
   });
   return Array.isArray(node) ? entries.map(([, value]) => value) : Object.fromEntries(entries);
+}
+
+/**
+ * Makes a definition of each object that is the value of a property, which becomes a function of its own: engines load
+ * a function as a whole, and only when it is called.
+ */
+function withPartsApart(schema: object): object {
+  const definitions: Record<string, unknown> = {};
+  const apart = (node: unknown, pointer: string): unknown => {
+    if (typeof node !== 'object' || node === null) return node;
+    if (Array.isArray(node)) return node.map((item, i) => apart(item, `${pointer}.${i}`));
+    return Object.fromEntries(
+      Object.entries(node).map(([key, value]) => {
+        const place = `${pointer}.${key}`;
+        if (key !== 'properties') return [key, apart(value, place)];
+        return [
+          key,
+          Object.fromEntries(
+            Object.entries(value).map(([name, part]) => [name, partOf(part, `${place}.${name}`)]),
+          ),
+        ];
+      }),
+    );
+  };
+  const partOf = (part: unknown, place: string): unknown => {
+    const made = apart(part, place);
+    if (typeof made !== 'object' || made === null || !('properties' in made)) return made;
+    definitions[place] = made;
+    return { $ref: `#/definitions/${place}` };
+  };
+  const whole = apart(schema, 'part');
+  if (typeof whole !== 'object' || whole === null) throw new Error('a schema is an object');
+  const own = 'definitions' in whole && typeof whole.definitions === 'object' ? whole.definitions : {};
+  return { ...whole, definitions: { ...own, ...definitions } };
 }
 
 /** Objects whose keys are names of properties and not keywords. */
