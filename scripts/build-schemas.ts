@@ -170,7 +170,12 @@ function withPartsApart(schema: object): object {
   };
   const partOf = (part: unknown, place: string): unknown => {
     const made = apart(part, place);
-    if (typeof made !== 'object' || made === null || !('properties' in made)) return made;
+    if (
+      typeof made !== 'object' ||
+      made === null ||
+      (!('properties' in made) && JSON.stringify(made).length < 150)
+    )
+      return made;
     definitions[place] = made;
     return { $ref: `#/definitions/${place}` };
   };
