@@ -84,7 +84,7 @@ say(
 
 say('## Many at once');
 const sizes = [1, 20, 100];
-const bursts = await measureBursts(subjects, folder, sizes, quick ? 2 : 7);
+const bursts = measureBursts(subjects, folder, sizes, quick ? 2 : 7);
 say(
   `Wall time until the last of so many ADDs that start at the same time is done.\n\n${table(
     HEAD,

@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BenchHost } from './host.ts';
 import { populate } from './populate.ts';
@@ -62,7 +61,7 @@ function prepare(reference: string): void {
   mkdirSync(NETWORKS, { recursive: true });
   if (existsSync(PLUGINS)) return;
   mkdirSync(PLUGINS);
-  for (const name of ['plumb', 'plumb-node']) copyFileSync(join(root, 'dist', name), `${PLUGINS}/${name}`);
+  for (const name of ['plumb', 'plumb-node']) symlinkSync(join(root, 'dist', name), `${PLUGINS}/${name}`);
   for (const name of ['ptp', 'host-local', 'portmap', 'bandwidth']) {
     symlinkSync(join(reference, name), `${PLUGINS}/${name}`);
   }
@@ -83,11 +82,5 @@ function call(host: BenchHost, verb: string, network: string, netns: string, num
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     CAP_ARGS: JSON.stringify(portMapping(number)),
   };
-  return host.inside(() => {
-    const start = process.hrtime.bigint();
-    const { status, stdout, stderr } = spawnSync(cnitool, [verb, network, netns], { encoding: 'utf8', env });
-    const ms = Number(process.hrtime.bigint() - start) / 1e6;
-    if (status !== 0) throw new Error(`${network} ${verb}: ${stdout} ${stderr}`);
-    return ms;
-  });
+  return host.run([{ argv: [cnitool, verb, network, netns], env, input: '' }]).ms;
 }

@@ -1,6 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { withNetnsFd } from '../../src/sys/netns.ts';
+import { compiled } from './compile.ts';
 
 /** One call of a plugin. */
 export interface Call {
@@ -11,6 +12,21 @@ export interface Call {
   readonly netns: string;
   readonly ifname?: string;
   readonly config: object;
+}
+
+/** A program to run. */
+export interface Program {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly input: string;
+}
+
+/** What came of programs that ran at once. */
+export interface Outcome {
+  /** Milliseconds until the last was done. */
+  readonly ms: number;
+  /** What each has printed. */
+  readonly printed: readonly string[];
 }
 
 const FOLDER = '/run/netns';
@@ -48,22 +64,43 @@ export class BenchHost {
 
   /** Calls a plugin and waits for it; returns the milliseconds that it took, and what it printed. */
   call(call: Call): { ms: number; stdout: string } {
-    const input = JSON.stringify(call.config);
-    const env = this.environment(call);
-    return this.inside(() => {
-      const start = process.hrtime.bigint();
-      const { status, stdout, stderr } = spawnSync(call.program, [], { input, env, encoding: 'utf8' });
-      const ms = Number(process.hrtime.bigint() - start) / 1e6;
-      if (status !== 0) throw new Error(`${call.program} ${call.verb}: ${stdout} ${stderr}`);
-      return { ms, stdout };
-    });
+    const { ms, printed } = this.callAll([call]);
+    return { ms, stdout: printed[0] ?? '' };
   }
 
-  /** Starts all calls at once; resolves with the milliseconds until the last is done. */
-  async callAll(calls: readonly Call[]): Promise<number> {
-    const start = process.hrtime.bigint();
-    await Promise.all(calls.map((call) => this.start(call).done));
-    return Number(process.hrtime.bigint() - start) / 1e6;
+  /** Makes all calls at once; returns the milliseconds until the last is done, and what each has printed. */
+  callAll(calls: readonly Call[]): Outcome {
+    return this.run(
+      calls.map((call) => ({
+        argv: [call.program],
+        env: this.environment(call),
+        input: JSON.stringify(call.config),
+      })),
+    );
+  }
+
+  /** Runs programs at once, in the way of {@link callAll}. */
+  run(programs: readonly Program[]): Outcome {
+    const input = programs.flatMap(({ argv, env, input }) => {
+      const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      return [...argv, '', ...variables, '', input].map((text) => `${text}\0`);
+    });
+    const { status, stdout, stderr } = this.inside(() =>
+      spawnSync(compiled('launch'), [], { input: input.join(''), encoding: 'latin1', maxBuffer: 2 ** 26 }),
+    );
+    if (status !== 0) throw new Error(`launch: ${stderr}`);
+    const [nanoseconds = ''] = stdout.split('\n', 1);
+    let rest = stdout.slice(nanoseconds.length + 1);
+    const printed = programs.map(({ argv, env }) => {
+      const [line = ''] = rest.split('\n', 1);
+      const [code, length] = line.split(' ').map(Number);
+      const text = rest.slice(line.length + 1, line.length + 1 + (length ?? 0));
+      rest = rest.slice(line.length + 1 + text.length);
+      if (code !== 0)
+        throw new Error(`${argv.join(' ')} ${env['CNI_COMMAND'] ?? ''}: exit ${code} ${text} ${stderr}`);
+      return text;
+    });
+    return { ms: Number(nanoseconds) / 1e6, printed };
   }
 
   /** Starts a call. */

@@ -92,6 +92,7 @@ export interface NetworkConfig {
   readonly runDir: string;
   /** Where calls are logged, and which; absent when they are not. */
   readonly log?: { readonly target: string; readonly level: 'info' | 'error' };
+  /** ADD and CHECK only. */
   readonly prevResult?: Result;
   /** GC only; absent when the configuration has neither key for it, and then nothing may be removed. */
   readonly validAttachments?: readonly Attachment[];
@@ -283,14 +284,10 @@ function interpretDns(raw: RawConfig): Dns | undefined {
   return Object.keys(dns).length === 0 ? undefined : dns;
 }
 
+/** The others have no use for it; what DEL needs is in our own record, which no runtime can garble. */
 function interpretPrevResult(value: unknown, cniVersion: CniVersion, command: Command): Result | undefined {
-  if (value === undefined || value === null || command === 'GC' || command === 'STATUS') return undefined;
-  try {
-    return decodeResult(value, cniVersion);
-  } catch (error) {
-    if (command === 'DEL' && error instanceof CniError) return undefined;
-    throw error;
-  }
+  if (value === undefined || value === null || (command !== 'ADD' && command !== 'CHECK')) return undefined;
+  return decodeResult(value, cniVersion);
 }
 
 /** Both keys together, where a runtime sends both: what either calls valid is not to be removed. */

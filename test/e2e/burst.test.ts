@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type HostState, hostState } from '../support/host-state.ts';
 import { type ManyNetns, makeManyNetns, run } from '../support/netns.ts';
-import { EXECUTABLES, type Outcome, startPlugin } from '../support/plugin.ts';
+import { EXECUTABLES, isEverything, type Outcome, startPlugin } from '../support/plugin.ts';
 
 // A node that starts up, or that is drained, makes all its calls at once: they share the leases' lock, the kernel's
 // lock for links, and the generation of the nftables ruleset.
 
-const PODS = { plumb: 200, 'plumb-node': 50 } as const;
+const PODS = isEverything() ? { plumb: 200, 'plumb-node': 50 } : { plumb: 100, 'plumb-node': 25 };
 
 let pods: ManyNetns;
 let dataDir: string;

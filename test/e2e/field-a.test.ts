@@ -12,7 +12,7 @@ import {
   straceLines,
   until,
 } from '../support/host.ts';
-import { INSTALLED } from '../support/plugin.ts';
+import { INSTALLED, repetitions } from '../support/plugin.ts';
 
 // Reports from the field, A: IP address management. One or more tests for each report, on the executables.
 
@@ -71,7 +71,7 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
     await host.ok('CHECK', { netns: pod, config: { ...host.c4(), prevResult } });
   });
 
-  const kills = name === 'plumb' ? 200 : 20;
+  const kills = repetitions(name === 'plumb' ? 200 : 20);
   test(`B03: ${kills} ADDs that are killed at any moment leave no empty lease`, async ({ host }) => {
     const pods = await host.pods(3);
     const before = await host.snapshot();

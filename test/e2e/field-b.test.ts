@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest';
 import {
   type Added,
   type Config,
+  endless,
   exec,
   type Host,
   hostTest,
@@ -12,7 +13,7 @@ import {
   straceLines,
   until,
 } from '../support/host.ts';
-import { INSTALLED } from '../support/plugin.ts';
+import { INSTALLED, repetitions } from '../support/plugin.ts';
 import { outside } from '../support/traffic.ts';
 
 // Reports from the field, B: interfaces, addresses, routes. One or more tests for each report, on the executables.
@@ -347,11 +348,11 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255] + 8 * [0]), ("ff02::
     expect(await host.elements()).toEqual([interfaces[0]?.name]);
   });
 
-  const ups = name === 'plumb' ? 50 : 5;
+  const ups = repetitions(name === 'plumb' ? 50 : 5);
   test(`B39: ${ups} cycles while every link is set up as soon as it is there`, async ({ host }) => {
     const pod = await host.pod();
     for (const space of [host.net, pod]) {
-      host.background(space, ['sh', '-c', 'while :; do ip link set group default up; sleep 0.002; done']);
+      host.background(space, endless(['link set group default up'], 0.005));
     }
     const before = await host.snapshot();
     for (let i = 0; i < ups; i++) {
@@ -370,14 +371,10 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255] + 8 * [0]), ("ff02::
         'for i in $(seq 0 3); do for j in $(seq 0 99); do echo "route add 172.17.$i.$j dev busy table 99"; done; done | ip -batch -',
       );
     }
-    const batch = (lines: string[]): string[] => [
-      'sh',
-      '-c',
-      // With a pause, or the loops would have the processors to themselves.
-      `while :; do ip -force -batch - <<'E'\n${lines.join('\n')}\nE\nsleep 0.02; done`,
-    ];
+    // With a pause, or the loops would have the processors and the kernel's lock for links to themselves.
+    const batch = (lines: string[]): string[] => endless(lines, 0.05);
     const veth = (n: number): string[] =>
-      Array.from({ length: 20 }, () => [`link add v${n} type veth peer name w${n}`, `link del v${n}`]).flat();
+      Array.from({ length: 5 }, () => [`link add v${n} type veth peer name w${n}`, `link del v${n}`]).flat();
     const each = (verbs: string[], words: (i: number) => string): string[] =>
       verbs.flatMap((verb) => Array.from({ length: 40 }, (_, i) => words(i).replace('VERB', verb)));
     const stops = [
@@ -410,7 +407,7 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255] + 8 * [0]), ("ff02::
     };
   }
 
-  const cycles = name === 'plumb' ? 200 : 20;
+  const cycles = repetitions(name === 'plumb' ? 200 : 20);
   test(`B40: ${cycles} cycles of ADD, CHECK and DEL while links, addresses and routes change all the time`, async ({
     host,
   }) => {
@@ -438,7 +435,7 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255] + 8 * [0]), ("ff02::
     const config = host.c46();
     const trace = `${host.scratch}/trace`;
     const by = ['strace', '-f', '-A', '-o', trace, '-e', 'trace=sendto,recvfrom,sendmsg,recvmsg'];
-    for (let i = 0; i < (name === 'plumb' ? 10 : 2); i++) {
+    for (let i = 0; i < repetitions(name === 'plumb' ? 10 : 2); i++) {
       const prevResult: Added = await host.add(pod, { config, by });
       await host.ok('CHECK', { netns: pod, by, config: { ...config, prevResult } });
       await host.ok('DEL', { netns: pod, config, by });
@@ -487,7 +484,7 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255] + 8 * [0]), ("ff02::
     }
   });
 
-  const spaces = name === 'plumb' ? 100 : 10;
+  const spaces = repetitions(name === 'plumb' ? 100 : 10);
   test.for(['1', '64'])(
     `B43: ${spaces} cycles with UV_THREADPOOL_SIZE=%s do everything in the right namespace`,
     async (size, { host }) => {

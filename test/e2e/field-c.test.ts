@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { exec, type Host, hostTest, inLanes, type Namespace, outcomeOf } from '../support/host.ts';
-import { INSTALLED } from '../support/plugin.ts';
+import { INSTALLED, repetitions } from '../support/plugin.ts';
 
 // Reports from the field, C: DEL, teardown, broken namespaces (those about the loopback plugin are with it). One or
 // more tests for each report, on the executables.
@@ -35,7 +35,7 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
   const test = hostTest(name);
   const isFast = name === 'plumb';
 
-  const races = isFast ? 200 : 20;
+  const races = repetitions(isFast ? 200 : 20);
   test(`B47: ${races} DELs that race with the removal of the namespace`, async ({ host }) => {
     const before = await host.snapshot();
     const config = host.c4({ subnet: '10.99.0.0/24' });
@@ -51,7 +51,7 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
     await host.expectClean(before);
   });
 
-  const kills = isFast ? 100 : 10;
+  const kills = repetitions(isFast ? 100 : 10);
   test(`B49: ${kills} times killed in ADD, every other time in DEL too: one more DEL cleans up`, async ({
     host,
   }) => {

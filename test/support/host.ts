@@ -359,6 +359,14 @@ export class Host {
   }
 }
 
+/** A program that does these lines of ip(8) over and over, with pauses: one process, as a storm of them is one of the machine's. */
+export function endless(lines: readonly string[], pauseSeconds: number): string[] {
+  // The pause is a read from a pipe that nobody writes to, for sleep(1) would be a process.
+  const script =
+    'exec {nap}<> <(:); while :; do printf "%s\\n" "$1"; read -rt "$2" -u "$nap"; done | ip -force -batch -';
+  return ['bash', '-c', script, 'bash', lines.join('\n'), String(pauseSeconds)];
+}
+
 function parseList(json: string): Record<string, unknown>[] {
   return JSON.parse(json.trim() || '[]');
 }

@@ -9,8 +9,17 @@ export const EXECUTABLES = ['plumb', 'plumb-node'] as const;
  * The one that is installed, and with PLUMB_EVERYTHING=1 both: for what does not depend on the runtime inside, as both
  * are one program.
  */
-export const INSTALLED: readonly (typeof EXECUTABLES)[number][] =
-  process.env['PLUMB_EVERYTHING'] === '1' ? EXECUTABLES : ['plumb'];
+export const INSTALLED: readonly (typeof EXECUTABLES)[number][] = isEverything() ? EXECUTABLES : ['plumb'];
+
+/** Whether nothing is to be left out, as before a release: PLUMB_EVERYTHING=1. */
+export function isEverything(): boolean {
+  return process.env['PLUMB_EVERYTHING'] === '1';
+}
+
+/** How often a test repeats what a report from the field did `count` times: a quarter of that, or all with PLUMB_EVERYTHING=1. */
+export function repetitions(count: number): number {
+  return isEverything() ? count : Math.ceil(count / 4);
+}
 
 /** Path of an executable in dist/. */
 export function executable(name: string): string {

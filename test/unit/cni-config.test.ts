@@ -522,13 +522,17 @@ describe('prevResult', () => {
   const prevResult = { cniVersion: '0.2.0', ip4: { ip: '10.77.0.2/24' } };
   const converted = { interfaces: [], ips: [{ address: '10.77.0.2/24' }], routes: [], dns: {} };
 
-  test.each(['ADD', 'CHECK', 'DEL'] as const)('%s gets it in the newest form', (command) => {
+  test.each(['ADD', 'CHECK'] as const)('%s gets it in the newest form', (command) => {
     expect(parse({ cniVersion: '0.4.0', prevResult }, command).prevResult).toEqual(converted);
     expect(parse({ prevResult: {} }, command).prevResult).toEqual({ ...converted, ips: [] });
   });
 
+  test.each(['DEL', 'GC', 'STATUS'] as const)('%s has no use for it', (command) => {
+    expect(parse({ prevResult }, command)).not.toHaveProperty('prevResult');
+  });
+
   test.each(['nope', [], 7, { ips: 'x' }, { ips: [{ address: 'bad' }] }, { interfaces: 7 }])(
-    '%j is refused, but for DEL dropped',
+    '%j is refused, and passed over where it has no use',
     (bad) => {
       for (const command of ['ADD', 'CHECK'] as const) {
         const error = errorOf({ prevResult: bad }, command);

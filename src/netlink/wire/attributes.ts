@@ -28,14 +28,14 @@ export function encodeAttribute(type: number, data: Uint8Array): Uint8Array {
 /** Splits a run of attributes; flag bits are removed from the types. Throws {@link WireError} on an overrun. */
 export function splitAttributes(data: Uint8Array): RawAttribute[] {
   const all: RawAttribute[] = [];
+  const view = viewOf(data);
   let offset = 0;
   // Less than a header at the end is padding.
   while (data.length - offset >= HEADER) {
-    const view = viewOf(slice(data, offset, HEADER));
-    const length = view.getUint16(0, true);
+    const length = view.getUint16(offset, true);
     if (length < HEADER) throw new WireError(`attribute at ${offset} has length ${length}`);
     all.push({
-      type: view.getUint16(2, true) & NLA_TYPE_MASK,
+      type: view.getUint16(offset + 2, true) & NLA_TYPE_MASK,
       data: slice(data, offset + HEADER, length - HEADER),
     });
     offset += align4(length);
