@@ -2,9 +2,19 @@
 // pkg), and dist/contents.json, which says which npm packages are in which. Nothing is downloaded: the runtimes are npm
 // packages. docs/executables.md says why it is done like this.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { alignText } from './lib/align-text.ts';
 import { blindEnvironment } from './lib/blind-environment.ts';
 import { packageIn, packagesInBundle } from './lib/bundle-packages.ts';
 import { bytecodeOrder } from './lib/bytecode-order.ts';
@@ -98,11 +108,14 @@ async function recordOrder(options: BuildOptions): Promise<readonly string[]> {
   return order ?? [];
 }
 
-function install(path: string, name: string): void {
-  // A file that was written in one go lies in larger pieces in the page cache than one that was made bit by bit, and
-  // starts up to a millisecond sooner. (A copy by the kernel, too, is made bit by bit.)
+/** Puts an executable in place under its name, once it has answered. */
+function install(path: string): void {
+  const name = basename(path);
+  // A file that was written in one go lies in pages of 2 MiB in the page cache, one that was made bit by bit in small ones.
+  // (A copy by the kernel, too, is made bit by bit.)
   const copy = `${path}.copy`;
-  writeFileSync(copy, readFileSync(path), { mode: 0o755 });
+  writeFileSync(copy, alignText(readFileSync(path)), { mode: 0o755 });
+  tryOut(copy);
   renameSync(copy, join(dist, name));
   console.log(`dist/${name}: ${(statSync(join(dist, name)).size / 2 ** 20).toFixed(1)} MiB`);
 }
@@ -153,11 +166,8 @@ try {
   // A call needs few pages of memory, and none from a thread that touches them in advance: a tenth of ADD's time.
   blindEnvironment(onBun, 'BUN_JSC_useWarmUpMarkedBlocks=0');
   blindEnvironment(onNode);
-  for (const executable of [onBun, onNode]) {
-    tryOut(executable);
-    install(executable, basename(executable));
-  }
-  install(bundle, basename(bundle));
+  for (const executable of [onBun, onNode]) install(executable);
+  copyFileSync(bundle, join(dist, basename(bundle)));
   const bundled = results.flatMap(({ metafile }) => packagesInBundle(metafile, root));
   const contents = {
     plumb: [...new Set([packageIn(packages.bun), ...bundled])],

@@ -44,7 +44,7 @@ export function placeFile(
     rmSync(copy, { force: true });
     const fd = openSync(copy, 'wx', mode);
     try {
-      // In one go: an executable then starts half a millisecond sooner (docs/executables.md).
+      // In one go: an executable is then kept in huge pages, and starts sooner (docs/executables.md).
       writeFileSync(fd, data);
       // Whatever the umask.
       fchmodSync(fd, mode);
