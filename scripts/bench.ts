@@ -3,8 +3,8 @@
 //
 // npm run bench -- [--quick] [--profile] [--write]
 //
-// --quick takes a minute, --profile says where the time of one ADD goes and nothing else, --write makes
-// docs/performance.md and its pictures of the outcome.
+// The whole takes ten minutes, or forty on a slow machine, --quick two or three. --profile says where the time of one ADD
+// goes and nothing else, --write makes docs/performance.md and its picture of the outcome.
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
@@ -120,10 +120,10 @@ for (const { size, series } of chains) {
 
 say('## Many there already');
 const scaleSizes = quick ? [0, 200, 1000] : [0, 1000, 10_000];
-const scale = measureScale(folder, scaleSizes, quick ? 8 : 25);
-const scaled = ['ADD plain', 'DEL plain', 'ADD chain', 'DEL chain'];
+const scale = await measureScale(folder, scaleSizes, quick ? 8 : 25);
+const scaled = ['ADD plain', 'DEL plain', 'ADD chain', 'DEL chain', 'floor'];
 say(
-  `What a call of dist/plumb costs by the number of containers of its network that are there; "chain" is with masquerading, a host port and limits.\n\n${table(
+  `What a call of dist/plumb costs by the number of containers of its network that are there; "chain" is with masquerading, a host port and limits, "floor" a C program that asks the kernel for what a plain ADD asks for.\n\n${table(
     ['', ...scaleSizes.map((size) => size.toLocaleString('en')), 'last / first'],
     scaled.map((what) => {
       const samples = scaleSizes.map((size) => scale.get(`${what} ${size}`));

@@ -1,10 +1,14 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compiled } from './compile.ts';
 import { BenchHost } from './host.ts';
 import { populate } from './populate.ts';
 import { Series } from './statistics.ts';
 import { chainConfig, plainConfig, root } from './subjects.ts';
 
 const program = join(root, 'dist/plumb');
+// New links announce themselves in IPv6 for some seconds, thousands of them with all that a machine has.
+const SETTLING_MS = 30_000;
 
 interface Case {
   readonly what: 'plain' | 'chain';
@@ -18,9 +22,14 @@ const CASES: readonly Case[] = [
 
 /**
  * What an ADD and a DEL of dist/plumb cost where so many containers of the same network are there already: hosts of each
- * size, made before, and measured in turn. Keys: `ADD plain 1000`.
+ * size, made before, and measured in turn. Keys: `ADD plain 1000`, and for floor.c, which asks the kernel for the same
+ * as a plain ADD, `floor 1000`.
  */
-export function measureScale(plugins: string, sizes: readonly number[], rounds: number): Series {
+export async function measureScale(
+  plugins: string,
+  sizes: readonly number[],
+  rounds: number,
+): Promise<Series> {
   const series = new Series();
   for (const { what, config } of CASES) {
     const hosts = sizes.map((size) => {
@@ -29,6 +38,7 @@ export function measureScale(plugins: string, sizes: readonly number[], rounds: 
       populate(host, size, (i) => config(network, i));
       return { host, size, network };
     });
+    await sleep(SETTLING_MS);
     for (let round = 0; round <= rounds; round++) {
       for (const { host, size, network } of hosts) {
         const containerId = `${network}-${round}`;
@@ -36,8 +46,11 @@ export function measureScale(plugins: string, sizes: readonly number[], rounds: 
         const call = { program, containerId, netns, config: config(network, size + round) };
         const add = host.call({ ...call, verb: 'ADD' }).ms;
         const del = host.call({ ...call, verb: 'DEL' }).ms;
+        const floor = [compiled('floor'), netns, `floor${round}`, '1', String(round)];
+        const least = what === 'plain' ? host.run([{ argv: floor, env: {}, input: '' }]).ms : undefined;
         host.removeContainer(netns);
         if (round === 0) continue;
+        if (least !== undefined) series.add(`floor ${size}`, least);
         series.add(`ADD ${what} ${size}`, add);
         series.add(`DEL ${what} ${size}`, del);
       }
