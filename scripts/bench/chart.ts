@@ -24,6 +24,7 @@ export function drawChart(title: string, unit: string, lines: readonly Line[]): 
   const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * top);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     text(LEFT, 20, title),
     ...marks.flatMap((mark) => [
