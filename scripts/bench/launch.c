@@ -1,8 +1,8 @@
 // Starts programs the way a runtime does, by vfork(2) and execve(2), all at once, and says how long it took until the last
 // was done. A program as large as Node takes several milliseconds for each process that it starts, which would be
 // measured instead. Standard input has, for each program, its path, its arguments, an empty string, its environment, an
-// empty string, and its own standard input, all ended by NUL. Standard output gets the nanoseconds, then a line with exit status and length for
-// each program and after it what the program has printed.
+// empty string, and its own standard input, all ended by NUL. Standard output gets the nanoseconds, then for each
+// program a line with exit status and length, and after it what the program has printed.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compiled } from './compile.ts';
+import { floor } from './floor.ts';
 import { BenchHost } from './host.ts';
 import { populate } from './populate.ts';
 import { Series } from './statistics.ts';
@@ -46,8 +46,7 @@ export async function measureScale(
         const call = { program, containerId, netns, config: config(network, size + round) };
         const add = host.call({ ...call, verb: 'ADD' }).ms;
         const del = host.call({ ...call, verb: 'DEL' }).ms;
-        const floor = [compiled('floor'), netns, `floor${round}`, '1', String(round)];
-        const least = what === 'plain' ? host.run([{ argv: floor, env: {}, input: '' }]).ms : undefined;
+        const least = what === 'plain' ? floor(host, netns, round) : undefined;
         host.removeContainer(netns);
         if (round === 0) continue;
         if (least !== undefined) series.add(`floor ${size}`, least);
