@@ -14,15 +14,14 @@ import { createVethHere, findLink, findLinkIndex, setLinkRequest } from '../src/
 import { routeRequest } from '../src/netlink/ops/routes.ts';
 import { connect } from '../src/netlink/socket.ts';
 import { type AttachmentRecord, openRecords } from '../src/state/record.ts';
-import { withNetnsFd } from '../src/sys/netns.ts';
-import { setSysctl } from '../src/sys/sysctl.ts';
 import { FEATURES } from './features/all.ts';
 import type { End } from './features/feature.ts';
 import { recordedGuard } from './features/guard.ts';
 import { mappingsOf, recordedPorts } from './features/ports.ts';
-import { enableForwarding, ignoreAdvertisements } from './forwarding.ts';
+import { enableForwarding } from './forwarding.ts';
 import { linkInTheWay } from './in-the-way.ts';
 import type { Assignment, Ipam } from './ipam/ipam.ts';
+import { settleIpv6, usesIpv6 } from './ipv6.ts';
 import {
   configuredRoute,
   DEFAULT_MTU,
@@ -143,7 +142,7 @@ function attach(
     const hostEnd: End = { ifindex: ends.index, name: hostName, mac: macs.host };
     const containerEnd: End = { ifindex: ends.peerIndex, name: env.ifname, mac };
     stepDone('links');
-    enableIpv6(hostName, containerEnd.name, netnsFd, pods);
+    settleIpv6(hostName, containerEnd.name, netnsFd, pods);
     configureContainer(inside, containerEnd, assignment);
     stepDone('container');
     configureHost(host, hostEnd, hostInterfaceAlias(key), pods);
@@ -193,20 +192,13 @@ function flagsFor(family: 4 | 6): number {
   return family === 6 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NOPREFIXROUTE;
 }
 
-/** Lets both ends have IPv6 addresses where new links of the host or the container do not; nothing else changes. */
-function enableIpv6(hostName: string, ifname: string, netnsFd: number, pods: readonly PodAddress[]): void {
-  if (!pods.some(({ address }) => address.address.family === 6)) return;
-  setSysctl(`net/ipv6/conf/${hostName}/disable_ipv6`, '0');
-  withNetnsFd(netnsFd, () => setSysctl(`net/ipv6/conf/${ifname}/disable_ipv6`, '0'));
-}
-
 /**
  * Brings an end up. With IPv6 its link-local address is given rather than left to the kernel, whose own stays
  * tentative for a second: as long as it is, the host asks no neighbour and forwards nothing to the container.
  */
 function upRequests(end: End, pods: readonly PodAddress[]): Request[] {
   const up = setLinkRequest(end.ifindex, { up: true });
-  if (!pods.some(({ address }) => address.address.family === 6)) return [up];
+  if (!usesIpv6(pods)) return [up];
   const linkLocal = {
     ifindex: end.ifindex,
     address: linkLocalAddress(end.mac),
@@ -242,8 +234,6 @@ function configureContainer(inside: Connection, end: End, { pods, routes }: Assi
 
 function configureHost(host: Connection, end: End, alias: string, pods: readonly PodAddress[]): void {
   const { ifindex, name } = end;
-  // Before it is up: from then on it listens.
-  ignoreAdvertisements(name);
   host.batchAll([
     setLinkRequest(ifindex, { alias }),
     ...upRequests(end, pods),

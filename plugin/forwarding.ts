@@ -51,20 +51,3 @@ function keepLearnedRoutes(host: Connection): void {
     if (getSysctl(key) === '1') setSysctl(key, '2');
   }
 }
-
-/**
- * Makes the host deaf to the router advertisements that a container sends by the link `name`: as long as it does not
- * forward IPv6, it would take its default route from them (CVE-2020-10749), in IPv4 networks too. Nothing is written
- * where the link has no IPv6. Throws {@link SyscallError}.
- */
-export function ignoreAdvertisements(name: string): void {
-  let isDisabled: boolean;
-  try {
-    isDisabled = getSysctl(`net/ipv6/conf/${name}/disable_ipv6`) === '1';
-  } catch (error) {
-    // A kernel without IPv6, or a host that hides it.
-    if (isErrno(error, 'ENOENT')) return;
-    throw error;
-  }
-  if (!isDisabled) setSysctl(`net/ipv6/conf/${name}/accept_ra`, '0');
-}

@@ -1,6 +1,5 @@
 import type { NetworkConfig, RateLimit } from '../../src/cni/config.ts';
 import { isErrno } from '../../src/errors.ts';
-import { IN6_ADDR_GEN_MODE_NONE } from '../../src/netlink/abi/if_link.ts';
 import type { Connection } from '../../src/netlink/conn.ts';
 import {
   createIfb,
@@ -13,6 +12,7 @@ import { connect } from '../../src/netlink/socket.ts';
 import { isRedirected, redirectIncoming } from '../../src/shaping/redirect.ts';
 import { type Shaping, shaperFaults, shaperRequests } from '../../src/shaping/shaper.ts';
 import { linkInTheWay } from '../in-the-way.ts';
+import { switchOffIpv6 } from '../ipv6.ts';
 import { DEFAULT_MTU } from '../layout.ts';
 import {
   type AttachmentKey,
@@ -103,12 +103,8 @@ function makeIfb(host: Connection, key: AttachmentKey, mtu: number): number {
     makeWay(host, key, ifb.name);
     index = createIfb(host, ifb);
   }
-  const [, failure] = host.batch([
-    // It needs no address; where there is no IPv6 at all it will not get one either.
-    setLinkRequest(index, { addrGenMode: IN6_ADDR_GEN_MODE_NONE }),
-    setLinkRequest(index, { alias: hostInterfaceAlias(key), up: true }),
-  ]);
-  if (failure !== undefined) throw failure;
+  switchOffIpv6(ifb.name);
+  host.batchAll([setLinkRequest(index, { alias: hostInterfaceAlias(key), up: true })]);
   return index;
 }
 

@@ -150,13 +150,13 @@ describe.concurrent.each(INSTALLED)('%s', (name) => {
     await host.ok('CHECK', { netns: pod, by, config: { ...host.c4(), prevResult } });
     await host.ok('DEL', { netns: pod, by });
     await host.expectClean(before);
-    // Where they are there to be opened, one is: that of the host end which lets containers tell the host its routes.
+    // Where they are there to be opened, one is: that which takes IPv6 from the host end.
     await host.add(pod, { by: by.slice(6) });
     const opened = straceLines(trace).filter((line) => line.includes('/proc/sys/net/'));
     expect(opened).not.toEqual([]);
     const written = opened.filter((line) => /ipv6.*(O_WRONLY|O_RDWR)/.test(line));
     expect(written).toHaveLength(1);
-    expect(written[0]).toMatch(/\/conf\/plumb[0-9a-f]{10}\/accept_ra"/);
+    expect(written[0]).toMatch(/\/conf\/plumb[0-9a-f]{10}\/disable_ipv6"/);
   });
 
   test('B31: a default route from router advertisements outlives the switch to forwarding; IPv4 alone switches nothing', async ({

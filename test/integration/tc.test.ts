@@ -151,12 +151,4 @@ describe('deleteLinks', () => {
     nl.deleteLinks(conn, []);
     expect(names()).toEqual(['lo']);
   });
-  test('a link of somebody else that is in the very group survives', () => {
-    const [first = 0, second = 0] = pair();
-    nl.createIfb(conn, { name: 'other' });
-    nl.setLink(conn, 'other', { group: 2 ** 30 + first });
-    nl.deleteLinks(conn, [first, second]);
-    expect(names()).toEqual(['lo', 'other']);
-    expect(nl.getLink(conn, 'other')).toMatchObject({ group: 2 ** 30 + first, up: false });
-  });
 });
