@@ -20,7 +20,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { blindEnvironment } from '../../scripts/lib/blind-environment.ts';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { callPlugin, EXECUTABLES, executable, type Outcome, startPlugin } from '../support/plugin.ts';
+import {
+  callPlugin,
+  EXECUTABLES,
+  executable,
+  type Outcome,
+  repetitions,
+  startPlugin,
+} from '../support/plugin.ts';
 
 // Section G of the reports from the field: whatever environment and working directory a runtime has, however its
 // disks are mounted and its pipes read, and however busy its machine is, both executables do the same, and leave nothing
@@ -458,7 +465,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
          export HOME="$D/home" CNI_CONTAINERID=c1 CNI_NETNS="$D/netns" CNI_IFNAME=eth0 CNI_PATH=/none
          echo "$CONFIG" >"$D/config"
          i=0
-         while [ $i -lt 50 ]; do
+         while [ $i -lt "$CYCLES" ]; do
            CNI_COMMAND=ADD "$BIN" <"$D/config" >"$D/result"
            CNI_COMMAND=DEL "$BIN" <"$D/config"
            i=$((i + 1))
@@ -470,7 +477,7 @@ describe.each(EXECUTABLES)('%s', (name) => {
          find /tmp /var/tmp /dev/shm /run "$D/home" -mindepth 1 ! -path /run/plumb ! -path /run/plumb/field-g
          find "$D/field-g" -type f -name '10.97.*'
          echo end`,
-        { BIN: path, D: folder, NETNS: pod.path, CONFIG: config(folder) },
+        { BIN: path, D: folder, NETNS: pod.path, CONFIG: config(folder), CYCLES: `${repetitions(50)}` },
       );
       expect(lines.filter((line) => line !== 'Killed')).toEqual(['end']);
     } finally {
