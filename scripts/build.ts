@@ -18,6 +18,7 @@ import { alignText } from './lib/align-text.ts';
 import { blindEnvironment } from './lib/blind-environment.ts';
 import { packageIn, packagesInBundle } from './lib/bundle-packages.ts';
 import { bytecodeOrder } from './lib/bytecode-order.ts';
+import { codeCache } from './lib/code-cache.ts';
 import { nodeExecutable } from './lib/node-executable.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -108,6 +109,18 @@ async function recordOrder(options: BuildOptions): Promise<readonly string[]> {
   return order ?? [];
 }
 
+/** What Node's executable starts with: a bundle, and what V8 has compiled of it when the calls that matter have been made. */
+function nodeAssets(bundle: string): { plumb: string; cache: string } {
+  const plumb = join(work, 'function.cjs');
+  const cache = join(work, 'cache');
+  writeFileSync(plumb, `(()=>{${readFileSync(bundle, 'utf8')}})();`);
+  if (!codeCache(plumb, koffi, cache)) {
+    console.log('not root: dist/plumb-node is built without a code cache, and is slower');
+    writeFileSync(cache, '');
+  }
+  return { plumb, cache };
+}
+
 /** Puts an executable in place under its name, once it has answered. */
 function install(path: string): void {
   const name = basename(path);
@@ -159,8 +172,10 @@ try {
       mainFields: ['module', 'main'],
     }),
   ];
+  const starter = join(work, 'start.cjs');
+  await build({ ...common, entryPoints: [join(root, 'plugin/start-on-node.ts')], outfile: starter });
   const onNode = join(work, 'plumb-node');
-  await nodeExecutable(bundle, onNode, node, { 'koffi.node': koffi, whole, cli });
+  await nodeExecutable(starter, onNode, node, { 'koffi.node': koffi, ...nodeAssets(bundle), whole, cli });
   const order = await recordOrder(small);
   const onBun = buildBun(bundle, 'plumb', order);
   // A call needs few pages of memory, and none from a thread that touches them in advance: a tenth of ADD's time.

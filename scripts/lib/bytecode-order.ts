@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { inNamespaces } from './typical-calls.ts';
 
 /**
  * Runs an executable of Bun's that ends in the runtime's own way, with the calls that matter, and returns the files in which it
@@ -7,15 +6,5 @@ import { join } from 'node:path';
  * fewer pages, which spares an ADD a few percent of its time. Undefined where the namespaces that the calls need cannot be made.
  */
 export function bytecodeOrder(executable: string, folder: string): readonly string[] | undefined {
-  const setup =
-    'mount -t tmpfs -o mode=755 tmpfs /run; mount -t sysfs sysfs /sys; ip link set lo up; exec "$@"';
-  const { status, stdout } = spawnSync(
-    'unshare',
-    [
-      ...['--net', '--mount', '--propagation', 'private', 'sh', '-euc', setup, 'sh'],
-      ...[process.execPath, join(import.meta.dirname, 'record-order.ts'), executable, folder],
-    ],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  return status === 0 ? stdout.trimEnd().split('\n') : undefined;
+  return inNamespaces('record-order.ts', executable, folder)?.trimEnd().split('\n');
 }

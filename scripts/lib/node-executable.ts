@@ -1,7 +1,5 @@
-import childProcess from 'node:child_process';
 import { createRequire } from 'node:module';
 import { basename, dirname, relative } from 'node:path';
-import { promisify } from 'node:util';
 
 interface PkgSea {
   readonly default: (entry: string, options: object) => Promise<void>;
@@ -20,7 +18,8 @@ export async function nodeExecutable(
   node: string,
   assets: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const sea = loadSea();
+  // The package does not export it: its command line would download a runtime.
+  const sea: PkgSea = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js');
   const work = dirname(bundle);
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = work;
@@ -33,7 +32,7 @@ export async function nodeExecutable(
         main: relative(`${work}/pkg`, `${work}/${basename(bundle)}`),
         disableExperimentalSEAWarning: true,
         useSnapshot: false,
-        useCodeCache: true,
+        useCodeCache: false,
         execArgvExtension: 'none',
         assets,
       },
@@ -41,25 +40,5 @@ export async function nodeExecutable(
   } finally {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
-  }
-}
-
-/**
- * pkg's SEA mode, which its package does not export: its command line would download a runtime. Node, when pkg starts
- * it to make the blob, gets a fixed seed: the hashes of V8's strings decide on the order of things in the code cache,
- * and are random otherwise. (V8 lets code caches made with this flag be used without it.) pkg has no option for
- * that, and takes its execFile when it is loaded.
- */
-function loadSea(): PkgSea {
-  const { execFile } = childProcess;
-  const seeded = promisify(execFile);
-  childProcess.execFile = Object.assign(execFile.bind(undefined), {
-    __promisify__: execFile.__promisify__,
-    [promisify.custom]: (file: string, args: readonly string[]) => seeded(file, ['--random-seed=1', ...args]),
-  });
-  try {
-    return createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js');
-  } finally {
-    childProcess.execFile = execFile;
   }
 }
