@@ -252,7 +252,8 @@ function interpretMtu(raw: RawConfig, ipam: IpamConfig | undefined): number | un
 function requestedIps(raw: RawConfig): readonly string[] {
   const fromArgs = checkedIps(raw.args?.cni?.ips ?? [], 'args.cni.ips');
   const fromRuntime = checkedIps(raw.runtimeConfig?.ips ?? [], 'runtimeConfig.ips');
-  return fromRuntime.length > 0 ? fromRuntime : fromArgs;
+  // podman names an address twice when it reloads a network.
+  return [...new Set(fromRuntime.length > 0 ? fromRuntime : fromArgs)];
 }
 
 function checkedIps(ips: readonly string[], path: string): readonly string[] {

@@ -1,13 +1,14 @@
 import { ConfigError } from '../errors.ts';
-import { formatIp, type IpAddress } from '../ip/address.ts';
+import { formatIp, type IpAddress, sameIp } from '../ip/address.ts';
 import { describeRange, type RangeSet } from '../ip/range.ts';
 import { type Candidate, inRange, isGateway } from './candidates.ts';
 
 /**
- * Finds the range set of each requested address: a set gives one address, so it takes one request at most.
+ * Finds the range set of each requested address: a set gives one address, so it takes one request at
+ * most, however often that is made.
  *
  * @returns the requests by the index of their set
- * @throws ConfigError for an address that is in no range, is a gateway, or is the second one for a set
+ * @throws ConfigError for an address that is in no range, is a gateway, or is another one for a set that has one
  */
 export function matchRequests(
   sets: readonly RangeSet[],
@@ -24,7 +25,7 @@ export function matchRequests(
     }
     if (isGateway(set, ip)) throw new ConfigError('ips', `${name} is the gateway of its subnet`);
     const other = matched.get(index);
-    if (other !== undefined) {
+    if (other !== undefined && !sameIp(other.ip, ip)) {
       throw new ConfigError(
         'ips',
         `${name} and ${formatIp(other.ip)} are of one range set, which gives one address`,

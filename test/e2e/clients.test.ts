@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { executable } from '../support/plugin.ts';
 import { REFERENCE, shared } from '../support/shared.ts';
@@ -31,12 +31,13 @@ const CONFLIST = {
     { type: 'portmap', capabilities: { portMappings: true } },
   ],
 };
-// What stays by design: libcni's cache, host-local's lock and last address, our index; our base table without any
+// What stays by design: libcni's cache, host-local's lock and last address, our index; our tables without any
 // container's element; the reference portmap's shared chains.
 const LEFT_OK = [
   'file /var/lib/cni(/results|/networks(/(clienttest|pods)(/lock|/last_reserved_ip\\.[0-9])?|/\\.plumb-index.*)?)?$',
   'nft inet plumb: *([^e ]|elements = \\{ [0-9a-f])',
   'nft inet plumb: *$',
+  'nft inet plumb-ports: *([^e ]|$)',
   'nft (inet|ip|ip6) cni_hostport',
   'rule .*(CNI-HOSTPORT-(DNAT|SETMARK|MASQ)|KUBE-MARK-)',
 ].join('|');
@@ -61,7 +62,7 @@ describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing)
   });
   afterAll(() => rmSync(work, { recursive: true }));
 
-  const client = (path: string, folder = work): string => {
+  const client = (path: string, folder = work, more: Readonly<Record<string, string>> = {}): string => {
     const { stdout, stderr } = spawnSync(path, [], {
       encoding: 'utf8',
       env: {
@@ -72,6 +73,7 @@ describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing)
         GRPC_MODULES: join(import.meta.dirname, '../..'),
         REFERENCE: '',
         LEFT_OK: `^(${LEFT_OK})`,
+        ...more,
       },
     });
     return `${stdout}\n${stderr}`;
@@ -96,5 +98,15 @@ describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing)
   });
   test('podman runs a container with a published port and removes it', () => {
     expect(client(podman.path)).toMatch(/^PASS podman crun$/m);
+  });
+  test('podman asks for address and MAC, and reloads the network of one container and of all', () => {
+    const folder = join(work, 'own-ports');
+    mkdirSync(join(folder, 'conf'), { recursive: true });
+    symlinkSync(join(work, 'bin'), join(folder, 'bin'));
+    const [entry] = CONFLIST.plugins;
+    const list = { ...CONFLIST, plugins: [{ ...entry, capabilities: { portMappings: true, ips: true } }] };
+    writeFileSync(join(folder, 'conf/10-clienttest.conflist'), JSON.stringify(list));
+    const script = join(import.meta.dirname, '../support/podman.sh');
+    expect(client(script, folder, { CLIENTS: dirname(podman.path) })).toMatch(/^PASS podman reload$/m);
   });
 });

@@ -124,6 +124,11 @@ describe('on disk it is host-local', () => {
     expect(leases()).toEqual(['fd00:99::a']);
   });
 
+  test('B23: an address that is requested twice, as podman does, is given once', () => {
+    expect(add('pod', small, '10.99.0.3', '10.99.0.3')).toEqual(['10.99.0.3/29']);
+    expect(leases()).toEqual(['10.99.0.3']);
+  });
+
   test('B23: what cannot be had is refused by name, and nothing is left', () => {
     add('holder', small, '10.99.0.4');
     expect(failure(() => add('pod', small, '10.99.0.1')).message).toContain('10.99.0.1 is the gateway');

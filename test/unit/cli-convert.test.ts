@@ -7,6 +7,8 @@ import type { JsonObject } from '../../src/cni/document.ts';
 // Lists as the programs named ship them, or write them by default.
 
 const PORTS = { portMappings: true };
+/** What becomes of it: podman takes all others away where `ips` is missing. */
+const OWN = { ...PORTS, ips: true };
 const portmap = { type: 'portmap', capabilities: PORTS };
 const V4 = { dst: '0.0.0.0/0' };
 const V6 = { dst: '::/0' };
@@ -46,7 +48,7 @@ const CASES: Readonly<Record<string, Case>> = {
       {
         type: 'plumb',
         ipMasq: true,
-        capabilities: PORTS,
+        capabilities: OWN,
         ipam: {
           type: 'host-local',
           ranges: [[{ subnet: '10.88.0.0/16' }], [{ subnet: '2001:4860:4860::/64' }]],
@@ -82,7 +84,7 @@ const CASES: Readonly<Record<string, Case>> = {
       {
         type: 'plumb',
         ipMasq: true,
-        capabilities: PORTS,
+        capabilities: OWN,
         ipam: {
           type: 'host-local',
           routes: [V4],
@@ -118,7 +120,7 @@ const CASES: Readonly<Record<string, Case>> = {
         ipMasq: true,
         mac: '02:00:5e:10:00:01',
         iptablesAdminChainName: 'ADMIN',
-        capabilities: PORTS,
+        capabilities: OWN,
         ipam: { type: 'host-local', routes: [V4], ranges: [[{ subnet: '10.89.0.0/24' }]] },
       },
       { type: 'dnsname', domainName: 'dns.podman', capabilities: { aliases: true } },
@@ -177,7 +179,7 @@ const CASES: Readonly<Record<string, Case>> = {
       {
         type: 'flannel',
         ipam: { routes: [V4] },
-        capabilities: PORTS,
+        capabilities: OWN,
         delegate: { type: 'plumb' },
       },
     ],
@@ -208,7 +210,7 @@ const CASES: Readonly<Record<string, Case>> = {
         type: 'plumb',
         mtu: 1500,
         ipMasq: false,
-        capabilities: PORTS,
+        capabilities: OWN,
         ipam: {
           type: 'host-local',
           dataDir: '/run/cni-ipam-state',
@@ -241,7 +243,7 @@ const CASES: Readonly<Record<string, Case>> = {
       {
         type: 'plumb',
         ipMasq: true,
-        capabilities: PORTS,
+        capabilities: OWN,
         ipam: { type: 'host-local', subnet: '10.244.0.0/16', routes: [V4] },
       },
     ],
@@ -277,7 +279,7 @@ const CASES: Readonly<Record<string, Case>> = {
         type: 'plumb',
         ipMasq: true,
         ingressPolicy: 'same-bridge',
-        capabilities: PORTS,
+        capabilities: OWN,
         ipam: {
           type: 'host-local',
           ranges: [[{ gateway: '10.4.0.1', subnet: '10.4.0.0/24' }]],
@@ -303,7 +305,7 @@ const CASES: Readonly<Record<string, Case>> = {
         },
         {
           type: 'portmap',
-          capabilities: PORTS,
+          capabilities: OWN,
           snat: false,
           externalSetMarkChain: 'KUBE-MARK-MASQ',
           conditionsV4: ['!', '-d', '192.0.2.0/24'],
@@ -323,7 +325,7 @@ const CASES: Readonly<Record<string, Case>> = {
         snat: false,
         ingressRate: 8000,
         ingressBurst: 8000,
-        capabilities: { portMappings: true, bandwidth: true },
+        capabilities: { portMappings: true, bandwidth: true, ips: true },
         ipam: { type: 'host-local', ranges: [[{ subnet: '10.8.0.0/24' }]], routes: [V4] },
       },
       { type: 'sbr' },
@@ -407,7 +409,7 @@ test('a list that is plumb’s already stays what it is', () => {
       {
         type: 'plumb',
         ipMasq: true,
-        capabilities: PORTS,
+        capabilities: OWN,
         ipam: { type: 'host-local', subnet: '10.1.0.0/16' },
       },
     ],

@@ -157,6 +157,7 @@ test('zsh', () => {
         '--word[a word]:WORD: ' \\
         '--no-host[not the host]' \\
         '(-h --help)-h[display help for command]' '(-h --help)--help[display help for command]' \\
+        '--json[JSON]' \\
         '1:NETNS:_files' \\
         '2::how:(fast slow)'
       ;;
@@ -168,7 +169,7 @@ test('fish', () => {
   expect(lines).toEqual(
     expect.arrayContaining([
       'complete -c sample -f',
-      "complete -c sample -n __fish_use_subcommand -l json -d 'JSON'",
+      "complete -c sample -l json -d 'JSON'",
       "complete -c sample -n __fish_use_subcommand -a go -d 'go [there], don\\'t stop'",
       "complete -c sample -n '__fish_seen_subcommand_from go' -s d -l dir -r -a '(__fish_complete_directories)' -d 'a folder'",
       "complete -c sample -n '__fish_seen_subcommand_from go' -l word -r -d 'a word'",
@@ -178,18 +179,48 @@ test('fish', () => {
   );
 });
 
-// A shell that is not there cannot object.
 const has = (tool: string): boolean => spawnSync(tool, ['--version']).status === 0;
-test.each([
-  ['zsh', zshCompletion],
-  ['fish', fishCompletion],
-])('%s can read its script', (shell, script) => {
-  if (!has(shell)) return void console.warn(`skipped: there is no ${shell} here`);
-  for (const model of [program, sample])
-    expect(spawnSync(shell, ['-n'], { input: script(model), encoding: 'utf8' })).toMatchObject({
-      status: 0,
-      stderr: '',
-    });
+
+describe.each([
+  ['zsh', zshCompletion, '_', ''],
+  ['fish', fishCompletion, '', '.fish'],
+])('%s', (shell, scriptOf, before, after) => {
+  const isThere = has(shell);
+  if (!isThere) console.warn(`skipped: there is no ${shell} here`);
+
+  /** What the shell completes the last word of a line with. */
+  const complete = (line: string): string[] => {
+    const folder = mkdtempSync(join(tmpdir(), 'plumb-complete-'));
+    try {
+      for (const model of [program, sample])
+        writeFileSync(join(folder, `${before}${model.name}${after}`), scriptOf(model));
+      const argv =
+        shell === 'zsh'
+          ? ['zsh', '-f', join(import.meta.dirname, '../support/complete.zsh'), folder, line]
+          : ['fish', '--no-config', '-c', `for f in *.fish; source $f; end; complete -C "${line}"`];
+      const [file = '', ...args] = argv;
+      const output = execFileSync(file, args, {
+        cwd: folder,
+        encoding: 'utf8',
+        env: { ...process.env, HOME: folder },
+      });
+      return output
+        .split('\n')
+        .flatMap((match) => match.split('\t', 1))
+        .filter(Boolean)
+        .sort();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+  test.skipIf(!isThere)('completes by its script', () => {
+    expect(complete('plumb unin')).toEqual(['uninstall']);
+    expect(complete('plumb ')).toEqual(names.toSorted());
+    expect(complete('plumb completion ')).toEqual(['bash', 'fish', 'zsh']);
+    expect(complete('plumb help unin')).toEqual(['uninstall']);
+    expect(complete('plumb ls --js')).toEqual(['--json']);
+    expect(complete('sample go --di')).toEqual(['--dir']);
+  });
 });
 
 describe('the manual page', () => {

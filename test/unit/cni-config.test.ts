@@ -427,6 +427,7 @@ describe('what the runtime and the user ask for', () => {
     const args = { cni: { ips: ['10.77.0.60'] } };
     expect(parse({ args }).ips).toEqual(['10.77.0.60']);
     expect(parse({ args, runtimeConfig: { ips: [] } }).ips).toEqual(['10.77.0.60']);
+    expect(parse({ args, runtimeConfig: { ips: ['10.77.0.9', '10.77.0.9'] } }).ips).toEqual(['10.77.0.9']);
     expect(parse({ args, runtimeConfig: { ips: ['10.77.0.50/24', 'fd77::5'] } }).ips).toEqual([
       '10.77.0.50/24',
       'fd77::5',

@@ -137,7 +137,9 @@ class EntryBuilder {
   /** The finished entry, its keys in the order of the documentation. */
   build(): JsonObject {
     const keys = this.#keys;
-    if (Object.keys(this.#capabilities).length > 0) keys['capabilities'] = this.#capabilities;
+    // podman puts `ips` in the place of all others where a container's address is asked for and the first plugin lacks it.
+    if (Object.keys(this.#capabilities).length > 0)
+      keys['capabilities'] = { ...this.#capabilities, ips: this.#capabilities['ips'] ?? true };
     const names = PLUMB_KEYS.filter((key) => key !== 'type' && key !== 'ipam' && Object.hasOwn(keys, key));
     const ordered = Object.fromEntries(names.map((key) => [key, keys[key]]));
     if (this.#flannel === undefined) return { type: 'plumb', ...ordered, ipam: keys['ipam'] ?? {} };

@@ -1,12 +1,17 @@
-import type { CommandModel, OptionModel, ProgramModel, Value } from './model.ts';
+import {
+  type CommandModel,
+  type OptionModel,
+  type ProgramModel,
+  sharedOptions,
+  type Value,
+} from './model.ts';
 
 /** Completion for bash, to be sourced. It needs nothing of the package bash-completion. */
 export function bashCompletion(program: ProgramModel): string {
   const { name, commands } = program;
   const all = [...program.options, ...commands.flatMap(({ options }) => options)];
   const withValue = distinct(all.filter(({ value }) => value !== undefined).flatMap(({ flags }) => flags));
-  // Those of the program may stand behind a command too.
-  const shared = program.options.filter(({ flags }) => flags.includes('--json'));
+  const shared = sharedOptions(program);
   return `# bash completion for ${name}; made by \`${name} completion bash\`
 _${name}() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command= at=0 i

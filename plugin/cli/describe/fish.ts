@@ -1,10 +1,17 @@
-import type { CommandModel, OptionModel, ProgramModel, Value } from './model.ts';
+import {
+  type CommandModel,
+  type OptionModel,
+  type ProgramModel,
+  sharedOptions,
+  type Value,
+} from './model.ts';
 
 /** Completion for fish: a file `plumb.fish` in its folder of completions. */
 export function fishCompletion(program: ProgramModel): string {
   const { name, commands } = program;
   const complete = (...parts: string[]): string => `complete -c ${name} ${parts.filter(Boolean).join(' ')}\n`;
   const names = commands.map((command) => command.name).join(' ');
+  const shared = sharedOptions(program);
   const option = (condition: string, it: OptionModel): string =>
     complete(condition, ...it.flags.map(flagSpec), valueSpec(it, names), `-d ${quoted(it.description)}`);
   const ofCommand = (command: CommandModel): string => {
@@ -21,7 +28,7 @@ export function fishCompletion(program: ProgramModel): string {
   return [
     `# fish completion for ${name}; made by \`${name} completion fish\`\n`,
     complete('-f'),
-    ...program.options.map((it) => option('-n __fish_use_subcommand', it)),
+    ...program.options.map((it) => option(shared.includes(it) ? '' : '-n __fish_use_subcommand', it)),
     ...commands.map(ofCommand),
   ].join('');
 }

@@ -48,6 +48,11 @@ export function describeProgram(program: Command): ProgramModel {
   };
 }
 
+/** The options of the program that may stand behind a command too. */
+export function sharedOptions({ options }: ProgramModel): OptionModel[] {
+  return options.filter(({ flags }) => flags.includes('--json'));
+}
+
 function describeCommand(command: Command): CommandModel {
   const help = command.createHelp();
   return {

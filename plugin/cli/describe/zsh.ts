@@ -1,4 +1,11 @@
-import type { ArgumentModel, CommandModel, OptionModel, ProgramModel, Value } from './model.ts';
+import {
+  type ArgumentModel,
+  type CommandModel,
+  type OptionModel,
+  type ProgramModel,
+  sharedOptions,
+  type Value,
+} from './model.ts';
 
 /** Completion for zsh: a file `_plumb` in a folder of `fpath`. */
 export function zshCompletion(program: ProgramModel): string {
@@ -19,16 +26,16 @@ ${program.options.map((option) => `    ${optionSpec(option, name)} \\\n`).join('
     '*::argument:->argument'
   [[ $state == argument ]] || return
   case $words[1] in
-${commands.map((command) => commandCase(command, name)).join('')}  esac
+${commands.map((command) => commandCase(command, program)).join('')}  esac
 }
 _${name} "$@"
 `;
 }
 
-function commandCase(command: CommandModel, program: string): string {
+function commandCase(command: CommandModel, program: ProgramModel): string {
   const specs = [
-    ...command.options.map((option) => optionSpec(option, program)),
-    ...command.args.map((argument, i) => argumentSpec(argument, i, program)),
+    ...[...command.options, ...sharedOptions(program)].map((option) => optionSpec(option, program.name)),
+    ...command.args.map((argument, i) => argumentSpec(argument, i, program.name)),
   ];
   return `    ${command.name})\n      _arguments \\\n        ${specs.join(' \\\n        ')}\n      ;;\n`;
 }

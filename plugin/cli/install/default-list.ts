@@ -7,7 +7,7 @@ export const DEFAULT_LIST = `{
     {
       "type": "plumb",
       "ipMasq": true,
-      "capabilities": { "portMappings": true, "bandwidth": true },
+      "capabilities": { "portMappings": true, "bandwidth": true, "ips": true },
       "ipam": {
         "type": "host-local",
         "ranges": [[{ "subnet": "10.85.0.0/16" }], [{ "subnet": "fd85::/64" }]],
