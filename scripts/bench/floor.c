@@ -109,6 +109,8 @@ int main(int argc, char **argv) {
   up(other), address(other, pod, 10);
   route(other, gateway, 32, 0, RT_SCOPE_LINK), route(other, 0, 0, gateway, RT_SCOPE_UNIVERSE);
   talk(inside, 4);
+  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", argv[2]);
+  file(path, "1");
   up(index), address(index, gateway, 32), route(index, pod, 32, 0, RT_SCOPE_LINK);
   talk(host, 3);
   puts(ip);
