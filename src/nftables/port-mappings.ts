@@ -131,7 +131,10 @@ export function addPortMappings(
     if (overlapping(conn, mappings).length === 0) {
       try {
         addElements(conn, RULESET, [], elements, () => restored(others()));
-        return undefined;
+        // Somebody may have come between. Of two who see each other, neither stays.
+        const rival = overlapping(conn, mappings).find(({ owner }) => !mayTake(owner));
+        if (rival !== undefined) unmapOwn(conn, mapped.hostName, mappings.map(portOf));
+        return rival;
       } catch (error) {
         if (!isErrno(error, 'EEXIST')) throw error;
       }
@@ -211,22 +214,26 @@ export function removePortMappings(
 ): MappedPort[] {
   return inquire<MappedPort[]>(
     [],
-    (conn) => {
-      let removed: MappedPort[] = [];
-      if (nftGeneration(conn) === undefined) return removed;
-      commitNftUnchanged(conn, () => {
-        const known =
-          ports ?? listMapped(conn).flatMap(({ port, owner }) => (owner === hostName ? [port] : []));
-        removed = known.filter((port) => ownerOf(find(conn, port)) === hostName);
-        const sources = sourceKeys(hostName, { snat: true, masqAll: true })
-          .filter(([set, key]) => findElement(conn, TABLE, set, key) !== undefined)
-          .map((source) => sourceElement('delete', hostName, source));
-        return [...removed.map((port) => unmap(port)), ...sources];
-      });
-      return removed;
-    },
+    (conn) => (nftGeneration(conn) === undefined ? [] : unmapOwn(conn, hostName, ports)),
     later,
   );
+}
+
+function unmapOwn(
+  conn: Connection,
+  hostName: string,
+  ports: readonly MappedPort[] | undefined,
+): MappedPort[] {
+  let removed: MappedPort[] = [];
+  commitNftUnchanged(conn, () => {
+    const known = ports ?? listMapped(conn).flatMap(({ port, owner }) => (owner === hostName ? [port] : []));
+    removed = known.filter((port) => ownerOf(find(conn, port)) === hostName);
+    const sources = sourceKeys(hostName, { snat: true, masqAll: true })
+      .filter(([set, key]) => findElement(conn, TABLE, set, key) !== undefined)
+      .map((source) => sourceElement('delete', hostName, source));
+    return [...removed.map((port) => unmap(port)), ...sources];
+  });
+  return removed;
 }
 
 /** A port that is mapped, where it leads, and the name of the host end that it is mapped for. */
