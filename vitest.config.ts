@@ -21,6 +21,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          setupFiles: ['test/support/fresh-host.ts'],
           testTimeout: 600_000,
           fileParallelism: false,
         },

@@ -95,7 +95,7 @@ describe.each(INSTALLED)('%s', (name) => {
   "plugins": [
     {
       "type": "plumb",
-      "capabilities": { "portMappings": true },
+      "capabilities": { "portMappings": true, "ips": true },
       "ipam": { "type": "host-local", "subnet": "10.1.0.0/16" }
     }
   ]

@@ -2,12 +2,12 @@ import { chmodSync, copyFileSync, rmSync, statSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { hostInterfaceName, macAddresses } from '../../plugin/names.ts';
 import { exec, hostTest, until } from '../support/host.ts';
-import { EXECUTABLES, executable } from '../support/plugin.ts';
+import { executable, INSTALLED } from '../support/plugin.ts';
 
 const key = (containerId: string, ifname = 'eth0') => ({ network: 't', containerId, ifname });
 const [first, second] = ['0123456789abcdef', '0123456789abffff'];
 
-describe.concurrent.each(EXECUTABLES)('plumb ls and plumb show: %s', (name) => {
+describe.concurrent.each(INSTALLED)('plumb ls and plumb show: %s', (name) => {
   const test = hostTest(name);
 
   test('an attachment with everything has it all in JSON', async ({ host }) => {

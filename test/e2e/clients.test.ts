@@ -53,10 +53,11 @@ const [cnitoolScript, ctr, cri, podman] = [
 describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing))('real clients', () => {
   beforeAll(() => {
     work = mkdtempSync('/tmp/plumb-clients-');
-    mkdirSync(join(work, 'bin'));
+    // All clients run what is installed, and one of them the configuration that comes with it.
+    const places = ['--bin-dir', join(work, 'bin'), '--conf-dir', join(work, 'installed/conf')];
+    expect(spawnSync(executable('plumb'), ['install', ...places]).status).toBe(0);
+    symlinkSync('../bin', join(work, 'installed/bin'));
     mkdirSync(join(work, 'conf'));
-    copyFileSync(executable('plumb'), join(work, 'bin/plumb'));
-    symlinkSync('plumb', join(work, 'bin/loopback'));
     copyFileSync(join(REFERENCE, 'portmap'), join(work, 'bin/portmap'));
     writeFileSync(join(work, 'conf/10-clienttest.conflist'), JSON.stringify(CONFLIST));
   });
@@ -86,12 +87,7 @@ describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing)
     expect(client(ctr.path)).toMatch(/^PASS ctr crun$/m);
   });
   test('ctr takes what plumb install has put in place, with its own configuration', () => {
-    const folder = join(work, 'installed');
-    const { status } = spawnSync(executable('plumb'), [
-      ...['install', '--bin-dir', join(folder, 'bin'), '--conf-dir', join(folder, 'conf')],
-    ]);
-    expect(status).toBe(0);
-    expect(client(ctr.path, folder)).toMatch(/^PASS ctr crun$/m);
+    expect(client(ctr.path, join(work, 'installed'))).toMatch(/^PASS ctr crun$/m);
   });
   test('CRI runs a pod with a host port, stops it twice and removes it', () => {
     expect(client(cri.path)).toMatch(/^PASS cri crun$/m);
@@ -102,7 +98,7 @@ describe.skipIf([cnitoolScript, ctr, cri, podman].some(({ missing }) => missing)
   test('podman asks for address and MAC, and reloads the network of one container and of all', () => {
     const folder = join(work, 'own-ports');
     mkdirSync(join(folder, 'conf'), { recursive: true });
-    symlinkSync(join(work, 'bin'), join(folder, 'bin'));
+    symlinkSync('../bin', join(folder, 'bin'));
     const [entry] = CONFLIST.plugins;
     const list = { ...CONFLIST, plugins: [{ ...entry, capabilities: { portMappings: true, ips: true } }] };
     writeFileSync(join(folder, 'conf/10-clienttest.conflist'), JSON.stringify(list));

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { hostTest, type Namespace, until } from '../support/host.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 
 const ADVERTISE = join(import.meta.dirname, '../support/advertise.py');
 
-describe.concurrent.each(EXECUTABLES)('IPv6 of the host end: %s', (name) => {
+describe.concurrent.each(INSTALLED)('IPv6 of the host end: %s', (name) => {
   const test = hostTest(name);
 
   test('a host that does not forward IPv6 takes no route from a container', async ({ host }) => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeResult } from '../../src/cni/result.ts';
 import { atLeast, SUPPORTED_VERSIONS } from '../../src/cni/versions.ts';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
-import { type Call, callPlugin, EXECUTABLES, executable, type Outcome } from '../support/plugin.ts';
+import { type Call, callPlugin, executable, INSTALLED, type Outcome } from '../support/plugin.ts';
 
 let pod: Netns;
 let bin: string;
@@ -31,7 +31,7 @@ const CALLED = [
   ['by its type', false],
 ] as const;
 
-describe.each(EXECUTABLES)('%s as loopback', (name) => {
+describe.each(INSTALLED)('%s as loopback', (name) => {
   describe.each(CALLED)('%s', (_, byName) => {
     const call = (command: string, more: Partial<Call> = {}): Outcome => {
       let program: string = name;

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { IDS, Machine } from '../support/machine.ts';
-import { EXECUTABLES } from '../support/plugin.ts';
+import { INSTALLED } from '../support/plugin.ts';
 
 // The screens in the README are what the commands print on a machine. `UPDATE=1` writes them anew.
 
@@ -87,7 +87,7 @@ async function takeScreens(name: string): Promise<Record<string, string>> {
 
 const MARKED = /(<!-- screen: (\w+) -->\n)(.*?)(\n<!-- \/screen -->)/gs;
 
-describe.each(EXECUTABLES)('screens of the README: %s', (name) => {
+describe.each(INSTALLED)('screens of the README: %s', (name) => {
   test('are what the commands print', async () => {
     const screens = await takeScreens(name);
     const readme = readFileSync(README, 'utf8');

@@ -28,7 +28,7 @@ afterEach(() => {
 
 const config = (more: object = {}, ipam: object = {}): Record<string, unknown> => ({
   cniVersion: '1.1.0',
-  name: 'net',
+  name: 'recorded',
   type: 'plumb',
   ipMasq: true,
   runDir,
@@ -42,9 +42,9 @@ const config = (more: object = {}, ipam: object = {}): Record<string, unknown> =
   ...more,
 });
 
-const records = (): string[] => readdirSync(`${runDir}/net`);
+const records = (): string[] => readdirSync(`${runDir}/recorded`);
 const leases = (where = 'leases'): string[] =>
-  readdirSync(`${folder}/${where}/net`).filter((name) => name.startsWith('10.'));
+  readdirSync(`${folder}/${where}/recorded`).filter((name) => name.startsWith('10.'));
 const state = (): string => run('sh', '-c', 'ip -o link; ip route; nft list ruleset');
 
 describe.each(INSTALLED)('%s', (name) => {
@@ -58,9 +58,9 @@ describe.each(INSTALLED)('%s', (name) => {
     const [file = ''] = records();
     expect(file).toBe(`${result.interfaces[0].name}.json`);
     const { dev, ino } = statSync(pod.path);
-    expect(JSON.parse(readFileSync(`${runDir}/net/${file}`, 'utf8'))).toEqual({
+    expect(JSON.parse(readFileSync(`${runDir}/recorded/${file}`, 'utf8'))).toEqual({
       version: 1,
-      network: 'net',
+      network: 'recorded',
       containerId: 'c1',
       ifname: 'eth0',
       netns: { path: pod.path, dev, ino },
@@ -68,8 +68,8 @@ describe.each(INSTALLED)('%s', (name) => {
       dataDir: `${folder}/leases`,
       ipMasq: true,
     });
-    expect(statSync(`${runDir}/net/${file}`).mode & 0o7777).toBe(0o600);
-    expect(existsSync('/run/plumb/net')).toBe(false);
+    expect(statSync(`${runDir}/recorded/${file}`).mode & 0o7777).toBe(0o600);
+    expect(existsSync('/run/plumb/recorded')).toBe(false);
     expectDone(call('DEL', config()));
     expect(records()).toEqual([]);
   });
@@ -83,7 +83,7 @@ describe.each(INSTALLED)('%s', (name) => {
       const before = state();
       for (const verb of ['DEL', 'GC']) {
         const prevResult = added(config());
-        const path = `${runDir}/net/${records()[0]}`;
+        const path = `${runDir}/recorded/${records()[0]}`;
         const text = readFileSync(path, 'utf8');
         rmSync(path);
         if (damage === 'empty') writeFileSync(path, '');
@@ -127,7 +127,7 @@ describe.each(INSTALLED)('%s', (name) => {
     expect(checked.status).not.toBe(0);
     expect(JSON.parse(checked.stdout)).toMatchObject({
       code: 102,
-      msg: `network net: ${pod.path} is not the namespace that ADD configured`,
+      msg: `network recorded: ${pod.path} is not the namespace that ADD configured`,
     });
     expectDone(call('DEL', config({ prevResult })));
     expect(other.ip('-o', 'link')).toContain('eth0');
@@ -146,9 +146,11 @@ describe.each(INSTALLED)('%s', (name) => {
       return text;
     };
     run('sysctl', '-qw', 'net.ipv4.ip_forward=0');
-    expect(msg()).toBe('network net: the host does not forward IPv4');
+    expect(msg()).toBe('network recorded: the host does not forward IPv4');
     run('nft', 'flush', 'ruleset');
-    expect(msg()).toBe('network net: the host does not forward IPv4; masquerading is missing for c1 eth0');
+    expect(msg()).toBe(
+      'network recorded: the host does not forward IPv4; masquerading is missing for c1 eth0',
+    );
     expectDone(call('DEL', config()));
     expectDone(call('STATUS', config()));
     run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
@@ -179,7 +181,7 @@ describe.each(INSTALLED)('%s', (name) => {
     const second = makeNetns();
     const third = makeNetns();
     const lease = (address: string, owner: string): void =>
-      writeFileSync(`${folder}/leases/net/${address}`, owner);
+      writeFileSync(`${folder}/leases/recorded/${address}`, owner);
     added(config());
     lease('10.99.0.3', 'gone\r\neth0');
     lease('10.99.0.4', 'oldformat');
@@ -218,7 +220,7 @@ describe.each(INSTALLED)('%s', (name) => {
     const bootId = `${folder}/boot_id`;
     const second = makeNetns();
     added(config());
-    writeFileSync(`${folder}/leases/net/10.99.0.3`, 'reference\r\neth0');
+    writeFileSync(`${folder}/leases/recorded/10.99.0.3`, 'reference\r\neth0');
     rmSync(runDir, { recursive: true });
     writeFileSync(bootId, '00000000-0000-4000-8000-000000000000\n');
     run('mount', '--bind', bootId, '/proc/sys/kernel/random/boot_id');
