@@ -104,7 +104,7 @@ function makeIfb(host: Connection, key: AttachmentKey, mtu: number): number {
     index = createIfb(host, ifb);
   }
   switchOffIpv6(ifb.name);
-  host.batchAll([setLinkRequest(index, { alias: hostInterfaceAlias(key), up: true })]);
+  host.request(setLinkRequest(index, { alias: hostInterfaceAlias(key), up: true }));
   return index;
 }
 

@@ -7,19 +7,14 @@ import {
   removeMasquerade,
 } from '../../src/nftables/masquerade.ts';
 import type * as libc from '../../src/sys/libc.ts';
+import { intruder } from '../support/intruder.ts';
 import { makeNetns, type Netns, run } from '../support/netns.ts';
 
-// What another process does right before the nth datagram to the kernel.
-const intruder = vi.hoisted(() => ({ countdown: 0, act: (): void => undefined }));
 const flush = (): string => run('nft', 'flush', 'ruleset');
 
 vi.mock('../../src/sys/libc.ts', async (original) => {
-  const real = await original<typeof libc>();
-  const sendto: typeof libc.sendto = (...args) => {
-    if (--intruder.countdown === 0) intruder.act();
-    return real.sendto(...args);
-  };
-  return { ...real, sendto };
+  const { libcWithIntruder } = await import('../support/intruder.ts');
+  return libcWithIntruder(await original<typeof libc>());
 });
 
 const SUBNETS = ['10.9.0.0/24', 'fd09::/64'].flatMap((text) => parsePrefix(text) ?? []);
