@@ -8,6 +8,7 @@ import { Ajv } from 'ajv';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { buildSync } from 'esbuild';
 import { matcher } from '../src/cni/patterns.ts';
+import { briefValidators } from './lib/brief-validators.ts';
 
 // ajv is CommonJS, whose default export reaches an ES module as a property.
 const standaloneCode = standaloneModule.default;
@@ -87,7 +88,7 @@ function generate(output: Output): void {
     writeFileSync(join(outFolder, path), `// Generated from schemas/${file}.\n${fold(text)}`);
   write(`${output.module}.js`, code);
   // For the executables' small bundle: says yes or no.
-  write(`brief/${output.module}.js`, withoutReasons(code));
+  write(`brief/${output.module}.js`, briefValidators(code));
   writeFileSync(join(outFolder, `${output.module}.d.ts`), types(output));
 }
 
@@ -108,29 +109,6 @@ function fold(code: string): string {
     logLevel: 'warning',
   });
   return outputFiles[0]?.text ?? '';
-}
-
-/** Replaces the objects that say what was refused and why, which are two thirds of a validator. */
-function withoutReasons(code: string): string {
-  const pieces: string[] = [];
-  let from = 0;
-  for (const { index } of code.matchAll(/\{instancePath:instancePath|\{instancePath,schemaPath/g)) {
-    if (index < from) continue;
-    pieces.push(code.slice(from, index), 'NO_REASON');
-    from = endOfObject(code, index);
-  }
-  if (pieces.length === 0) throw new Error('ajv writes its errors in another way now');
-  return `const NO_REASON = {};\n${pieces.join('')}${code.slice(from)}`;
-}
-
-/** Where the object literal ends that begins at `start`. */
-function endOfObject(code: string, start: number): number {
-  let depth = 0;
-  for (const { 0: token, index } of code.slice(start).matchAll(/"(?:[^"\\]|\\.)*"|[{}]/g)) {
-    if (token === '{') depth++;
-    else if (token === '}' && --depth === 0) return start + index + 1;
-  }
-  throw new Error('ajv wrote an object without an end');
 }
 
 /** Keywords that say something to people and nothing to validators, which would carry them along. */

@@ -13,7 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, type BuildResult, build, type Plugin } from 'esbuild';
+import { minify } from 'terser';
 import { alignText } from './lib/align-text.ts';
 import { blindEnvironment } from './lib/blind-environment.ts';
 import { packageIn, packagesInBundle } from './lib/bundle-packages.ts';
@@ -70,6 +71,20 @@ const leaveOutRare: Plugin = {
   },
 };
 
+type Bundle = BuildOptions & { readonly metafile: true };
+
+/**
+ * Makes the small bundle. What is known when it is built need not be laid out at each start: esbuild leaves the constants of a
+ * module to others as variables.
+ */
+async function buildSmall(options: Bundle, outfile: string): Promise<BuildResult<Bundle>> {
+  const result = await build({ ...options, outfile });
+  const { code } = await minify(readFileSync(outfile, 'utf8'), { toplevel: true, compress: { passes: 2 } });
+  if (code === undefined) throw new Error('terser made nothing of the bundle');
+  writeFileSync(outfile, code);
+  return result;
+}
+
 /** @param order files that say in which order the bytecode is to lie */
 function buildBun(bundle: string, name: string, order: readonly string[] = []): string {
   const output = join(work, name);
@@ -100,9 +115,9 @@ function buildBun(bundle: string, name: string, order: readonly string[] = []): 
 }
 
 /** Builds an executable that differs in its end alone, and lets it note the order of its functions. */
-async function recordOrder(options: BuildOptions): Promise<readonly string[]> {
+async function recordOrder(options: Bundle): Promise<readonly string[]> {
   const bundle = join(work, 'order.cjs');
-  await build({ ...options, outfile: bundle, define: { ...options.define, RECORDS_ORDER: 'true' } });
+  await buildSmall({ ...options, define: { ...options.define, RECORDS_ORDER: 'true' } }, bundle);
   const order = bytecodeOrder(buildBun(bundle, 'order'), work);
   if (order === undefined)
     console.log('not root: dist/plumb is built without an order of its bytecode, and is slower');
@@ -162,7 +177,7 @@ try {
     plugins: [embed, leaveOutRare],
   } satisfies BuildOptions;
   const results = [
-    await build({ ...small, outfile: bundle }),
+    await buildSmall(small, bundle),
     await build({ ...common, entryPoints: [join(root, 'plugin/whole.ts')], outfile: whole }),
     await build({
       ...common,
