@@ -1,24 +1,26 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyFirst } from './copies.ts';
 import { BenchHost } from './host.ts';
 import { populate } from './populate.ts';
 import { Series } from './statistics.ts';
-import { chainConfig, plumbChain, portMapping, referenceChain, root } from './subjects.ts';
+import { chainConfig, hostPort, plumbChain, portMapping, referenceChain, root } from './subjects.ts';
 
 const cnitool = join(root, '.cache/cnitool');
-const PLUGINS = '/run/bin';
 const NETWORKS = '/run/conf';
 
 interface Chain {
   readonly name: string;
+  /** What makes the rules of the reference. */
+  readonly backend?: 'iptables' | 'nftables';
   /** Whether its DEL works: with nftables that of the reference as Debian builds it does not. */
   readonly deletes: boolean;
   readonly plugins: readonly object[];
 }
 
 const CHAINS: readonly Chain[] = [
-  { name: 'reference iptables', deletes: true, plugins: referenceChain('iptables') },
-  { name: 'reference nftables', deletes: false, plugins: referenceChain('nftables') },
+  { name: 'reference iptables', backend: 'iptables', deletes: true, plugins: referenceChain('iptables') },
+  { name: 'reference nftables', backend: 'nftables', deletes: false, plugins: referenceChain('nftables') },
   { name: 'plumb', deletes: true, plugins: plumbChain('plumb') },
   { name: 'plumb-node', deletes: true, plugins: plumbChain('plumb-node') },
 ];
@@ -26,13 +28,15 @@ const CHAINS: readonly Chain[] = [
 /**
  * Masquerading, one host port and limits both ways, through cnitool, with `present` containers of the same network there
  * already: one plumb entry, and the chain of the reference plugins with each backend. Undefined where there is no cnitool.
+ *
+ * @param plugins the folder with all of them
  */
-export function measureChain(reference: string, present: number, rounds: number): Series | undefined {
+export function measureChain(plugins: string, present: number, rounds: number): Series | undefined {
   if (!existsSync(cnitool)) return undefined;
-  prepare(reference);
+  mkdirSync(NETWORKS, { recursive: true });
   const series = new Series();
   const hosts = CHAINS.map((chain) => {
-    const host = new BenchHost(PLUGINS);
+    const host = new BenchHost(plugins);
     const network = `${chain.name.replaceAll(' ', '-')}-${present}`;
     writeFileSync(
       `${NETWORKS}/${network}.conflist`,
@@ -57,28 +61,19 @@ export function measureChain(reference: string, present: number, rounds: number)
   return series;
 }
 
-function prepare(reference: string): void {
-  mkdirSync(NETWORKS, { recursive: true });
-  if (existsSync(PLUGINS)) return;
-  mkdirSync(PLUGINS);
-  for (const name of ['plumb', 'plumb-node']) symlinkSync(join(root, 'dist', name), `${PLUGINS}/${name}`);
-  for (const name of ['ptp', 'host-local', 'portmap', 'bandwidth']) {
-    symlinkSync(join(reference, name), `${PLUGINS}/${name}`);
-  }
-}
-
-function fill(host: BenchHost, { name }: Chain, network: string, size: number): void {
-  if (name.startsWith('plumb')) {
+function fill(host: BenchHost, { backend }: Chain, network: string, size: number): void {
+  if (backend === undefined) {
     populate(host, size, (i) => chainConfig('plumb', network, i));
-    return;
+  } else if (size > 0) {
+    call(host, 'add', network, host.container(`${network}-there-0`), 0);
+    copyFirst(host, backend, network, hostPort(0), size);
   }
-  for (let i = 0; i < size; i++) call(host, 'add', network, host.container(`${network}-there-${i}`), i);
 }
 
 function call(host: BenchHost, verb: string, network: string, netns: string, number: number): number {
   const env = {
     NETCONFPATH: NETWORKS,
-    CNI_PATH: PLUGINS,
+    CNI_PATH: host.plugins,
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     CAP_ARGS: JSON.stringify(portMapping(number)),
   };

@@ -36,12 +36,12 @@ let count = 0;
 export class BenchHost {
   readonly #fd: number;
   readonly name: string;
-  readonly #plugins: string;
+  /** The folder in which programs that a plugin runs are looked for. */
+  readonly plugins: string;
 
-  /** @param plugins the folder in which programs that a plugin runs are looked for */
   constructor(plugins: string) {
     this.name = `host${count++}`;
-    this.#plugins = plugins;
+    this.plugins = plugins;
     execFileSync('ip', ['netns', 'add', this.name]);
     execFileSync('ip', ['-n', this.name, 'link', 'set', 'lo', 'up']);
     this.#fd = openSync(`${FOLDER}/${this.name}`, 'r');
@@ -132,7 +132,7 @@ export class BenchHost {
       CNI_CONTAINERID: containerId,
       CNI_NETNS: netns,
       CNI_IFNAME: ifname,
-      CNI_PATH: this.#plugins,
+      CNI_PATH: this.plugins,
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     };
   }

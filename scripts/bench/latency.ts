@@ -50,19 +50,19 @@ export function measureDualStack(subjects: readonly Subject[], plugins: string, 
   return series;
 }
 
-/** Wall time until all of so many ADDs that start at once are done. */
+/** Wall time until all of so many ADDs that start at once are done, each size as many times as `rounds` says. */
 export function measureBursts(
   subjects: readonly Subject[],
   plugins: string,
   sizes: readonly number[],
-  rounds: number,
+  rounds: (size: number) => number,
 ): Series {
   const series = new Series();
   const host = new BenchHost(plugins);
   const most = Math.max(...sizes);
   const containers = Array.from({ length: most }, (_, i) => host.container(`burst-${i}`));
-  for (let round = 0; round <= rounds; round++) {
-    for (const size of sizes) {
+  for (let round = 0; round <= Math.max(...sizes.map(rounds)); round++) {
+    for (const size of sizes.filter((size) => round <= rounds(size))) {
       for (const { name, program, type } of subjects) {
         const calls = containers.slice(0, size).map((netns, i) => ({
           program,

@@ -4,9 +4,8 @@ import { floor } from './floor.ts';
 import { BenchHost } from './host.ts';
 import { populate } from './populate.ts';
 import { Series } from './statistics.ts';
-import { chainConfig, plainConfig, root } from './subjects.ts';
+import { chainConfig, plainConfig } from './subjects.ts';
 
-const program = join(root, 'dist/plumb');
 // New links announce themselves in IPv6 for some seconds, thousands of them with all that a machine has.
 const SETTLING_MS = 30_000;
 
@@ -31,6 +30,7 @@ export async function measureScale(
   rounds: number,
 ): Promise<Series> {
   const series = new Series();
+  const program = join(plugins, 'plumb');
   for (const { what, config } of CASES) {
     const hosts = sizes.map((size) => {
       const host = new BenchHost(plugins);

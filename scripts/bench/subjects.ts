@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 /** The project's folder. */
 export const root = join(import.meta.dirname, '../..');
@@ -24,6 +24,22 @@ export function reference(): { folder: string; version: string } {
   return { folder, version };
 }
 
+/**
+ * Puts what is compared into a folder of its own until this program ends, and returns it: each file is written anew and in one
+ * go, as installations do. What was read from disk again since it was built lies in small pages, and starts later
+ * (docs/executables.md).
+ */
+export function install(plugins: string): string {
+  const folder = mkdtempSync(join(root, 'dist/.bench-'));
+  process.on('exit', () => rmSync(folder, { recursive: true }));
+  const files = [
+    ...['plumb', 'plumb-node'].map((name) => join(root, 'dist', name)),
+    ...['ptp', 'host-local', 'portmap', 'bandwidth'].map((name) => join(plugins, name)),
+  ];
+  for (const file of files) writeFileSync(join(folder, basename(file)), readFileSync(file), { mode: 0o755 });
+  return folder;
+}
+
 /** What is compared: a main plugin and the type that its configuration names. */
 export interface Subject {
   readonly name: string;
@@ -31,12 +47,12 @@ export interface Subject {
   readonly type: string;
 }
 
-/** The reference's ptp, which runs host-local, and both executables. */
+/** The reference's ptp, which runs host-local, and both executables, in the folder that {@link install} has made. */
 export function subjectsWith(folder: string): readonly Subject[] {
   return [
     { name: 'reference', program: join(folder, 'ptp'), type: 'ptp' },
-    { name: 'plumb', program: join(root, 'dist/plumb'), type: 'plumb' },
-    { name: 'plumb-node', program: join(root, 'dist/plumb-node'), type: 'plumb' },
+    { name: 'plumb', program: join(folder, 'plumb'), type: 'plumb' },
+    { name: 'plumb-node', program: join(folder, 'plumb-node'), type: 'plumb' },
   ];
 }
 
@@ -87,7 +103,12 @@ export function chainConfig(type: string, name: string, i: number): object {
   return { cniVersion: '1.0.0', name, ...plumbChain(type)[0], runtimeConfig: portMapping(i) };
 }
 
+/** The host port of the container number `i` of a network. */
+export function hostPort(i: number): number {
+  return FIRST_PORT + i;
+}
+
 /** The argument of the capability portMappings, for the container number `i` of a network. */
 export function portMapping(i: number): { portMappings: object[] } {
-  return { portMappings: [{ hostPort: FIRST_PORT + i, containerPort: 80, protocol: 'tcp' }] };
+  return { portMappings: [{ hostPort: hostPort(i), containerPort: 80, protocol: 'tcp' }] };
 }
