@@ -21,6 +21,7 @@ import { packageIn, packagesInBundle } from './lib/bundle-packages.ts';
 import { bytecodeOrder } from './lib/bytecode-order.ts';
 import { codeCache } from './lib/code-cache.ts';
 import { nodeExecutable } from './lib/node-executable.ts';
+import { namespaceTrouble } from './lib/typical-calls.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -118,10 +119,7 @@ function buildBun(bundle: string, name: string, order: readonly string[] = []): 
 async function recordOrder(options: Bundle): Promise<readonly string[]> {
   const bundle = join(work, 'order.cjs');
   await buildSmall({ ...options, define: { ...options.define, RECORDS_ORDER: 'true' } }, bundle);
-  const order = bytecodeOrder(buildBun(bundle, 'order'), work);
-  if (order === undefined)
-    console.log('not root: dist/plumb is built without an order of its bytecode, and is slower');
-  return order ?? [];
+  return bytecodeOrder(buildBun(bundle, 'order'), work);
 }
 
 /** What Node's executable starts with: a bundle, and what V8 has compiled of it when the calls that matter have been made. */
@@ -129,10 +127,8 @@ function nodeAssets(bundle: string): { plumb: string; cache: string } {
   const plumb = join(work, 'function.cjs');
   const cache = join(work, 'cache');
   writeFileSync(plumb, `(()=>{${readFileSync(bundle, 'utf8')}})();`);
-  if (!codeCache(plumb, koffi, cache)) {
-    console.log('not root: dist/plumb-node is built without a code cache, and is slower');
-    writeFileSync(cache, '');
-  }
+  if (canRecord) codeCache(plumb, koffi, cache, node);
+  else writeFileSync(cache, '');
   return { plumb, cache };
 }
 
@@ -154,6 +150,13 @@ function tryOut(path: string): void {
   if (!reply.includes('supportedVersions')) throw new Error(`${path} does not answer: ${reply}`);
 }
 
+const trouble = namespaceTrouble();
+const canRecord = trouble === undefined;
+if (!canRecord) {
+  console.log(
+    `${trouble}: the executables are built without an order of the bytecode and a code cache, and are slower`,
+  );
+}
 mkdirSync(dist, { recursive: true });
 const work = mkdtempSync(join(dist, '.work-'));
 try {
@@ -191,7 +194,7 @@ try {
   await build({ ...common, entryPoints: [join(root, 'plugin/start-on-node.ts')], outfile: starter });
   const onNode = join(work, 'plumb-node');
   await nodeExecutable(starter, onNode, node, { 'koffi.node': koffi, ...nodeAssets(bundle), whole, cli });
-  const order = await recordOrder(small);
+  const order = canRecord ? await recordOrder(small) : [];
   const onBun = buildBun(bundle, 'plumb', order);
   // A call needs few pages of memory, and none from a thread that touches them in advance: a tenth of ADD's time.
   blindEnvironment(onBun, 'BUN_JSC_useWarmUpMarkedBlocks=0');

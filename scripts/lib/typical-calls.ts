@@ -2,19 +2,26 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Runs a script of this folder, with its arguments, in namespaces of its own; what it prints, or undefined where there can be none. */
-export function inNamespaces(script: string, ...args: readonly string[]): string | undefined {
+const OWN_NAMESPACES = ['--net', '--mount', '--propagation', 'private'];
+
+/** Why {@link inNamespaces} cannot work here; undefined where it can. */
+export function namespaceTrouble(): string | undefined {
+  const { status, error, stderr } = spawnSync('unshare', [...OWN_NAMESPACES, 'true'], { encoding: 'utf8' });
+  return status === 0 ? undefined : (error?.message ?? stderr.trim());
+}
+
+/** Runs a script of this folder, with its arguments, in namespaces of its own; what it prints. Throws an `Error` when it fails. */
+export function inNamespaces(script: string, ...args: readonly string[]): string {
   const setup =
     'mount -t tmpfs -o mode=755 tmpfs /run; mount -t sysfs sysfs /sys; ip link set lo up; exec "$@"';
-  const { status, stdout } = spawnSync(
+  return execFileSync(
     'unshare',
     [
-      ...['--net', '--mount', '--propagation', 'private', 'sh', '-euc', setup, 'sh'],
+      ...[...OWN_NAMESPACES, 'sh', '-euc', setup, 'sh'],
       ...[process.execPath, join(import.meta.dirname, script), ...args],
     ],
     { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  return status === 0 ? stdout : undefined;
 }
 
 const plain = {

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync }
 import { describe, expect } from 'vitest';
 import { hostInterfaceName, ifbName } from '../../plugin/names.ts';
 import { DelegateFolder } from '../support/delegate.ts';
-import { type Config, type Host, hostTest, Namespace, until } from '../support/host.ts';
-import { INSTALLED } from '../support/plugin.ts';
+import { type Config, exec, type Host, hostTest, Namespace, until } from '../support/host.ts';
+import { executable, INSTALLED } from '../support/plugin.ts';
 
 const key = (containerId: string, network = 't') => ({ network, containerId, ifname: 'eth0' });
 const recordOf = (host: Host, containerId: string): string =>
@@ -69,6 +69,19 @@ describe.concurrent.each(INSTALLED)('plumb gc: %s', (name) => {
     await host.expectClean(before);
     expect(await lives.reaches('10.99.0.1')).toBe(true);
     expect(await host.cli('gc')).toEqual({ status: 0, stdout: 'nothing to collect\n', stderr: '' });
+  });
+
+  test('is refused in the namespace of a container', async ({ host }) => {
+    const pod = await host.pod();
+    host.configure();
+    await host.add(pod, { id: 'inside' });
+    const before = await host.snapshot();
+    const inside = await exec([...pod.enter, executable(name), 'gc', '--conf-dir', host.confDir]);
+    expect(inside).toMatchObject({ status: 3, stdout: '' });
+    expect(inside.stderr).toContain(
+      'this is the network namespace of container inside of network t: run plumb gc in',
+    );
+    expect(await host.snapshot()).toEqual(before);
   });
 
   test('says in words what it collects and why', async ({ host }) => {

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { errorMessage } from '../../../src/errors.ts';
 import { parseIp } from '../../../src/ip/address.ts';
 import { connect } from '../../../src/netlink/socket.ts';
+import { statOrNothing } from '../../../src/sys/find-file.ts';
 import { LockTimeoutError } from '../../../src/sys/flock.ts';
 import { lstatSync } from '../../../src/sys/fs.ts';
 import { isOccupied } from '../../occupied.ts';
@@ -28,6 +29,7 @@ export const gc: AddCommand = (program, out) => {
     .option('--lock-timeout <seconds>', 'how long to wait for the lock of the leases', seconds, 20)
     .action((network: string | undefined, options: Options) => {
       const inventory = takeInventory(confDirOf(options));
+      refuseInside(inventory);
       const garbage = judge(inventory, network);
       if (options.dryRun === true) {
         print(out, { dryRun: true, garbage, collected: garbage.collectable, failed: [] });
@@ -41,6 +43,19 @@ export const gc: AddCommand = (program, out) => {
       if (failed.length > 0) out.exitCode = ExitCode.failed;
     });
 };
+
+/** Throws an `Error` in the network namespace of a container, where all links of the host look gone. */
+function refuseInside({ attachments }: Inventory): void {
+  const own = statOrNothing('/proc/self/ns/net');
+  const inside = attachments.find(
+    ({ record }) => record?.netns.dev === own?.dev && record?.netns.ino === Number(own?.ino),
+  );
+  if (inside === undefined) return;
+  const { containerId, network } = inside;
+  throw new Error(
+    `this is the network namespace of container ${containerId} of network ${network}: run plumb gc in that of the host`,
+  );
+}
 
 function seconds(text: string): number {
   const value = Number(text);
