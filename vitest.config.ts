@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     pool: 'forks',
+    setupFiles: ['test/support/own-environment.ts'],
     // Generous: on a busy machine everything takes several times as long, which is no fault.
     testTimeout: 120_000,
     // Tests that run side by side mostly wait: for the kernel to be done with a link that is deleted.

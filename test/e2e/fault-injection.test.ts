@@ -32,7 +32,8 @@ describe.concurrent.each(EXECUTABLES)(
       const { kills, errors, crashes } = report as { kills: number; errors: number; crashes: string[] };
       expect(crashes.filter((what) => name === 'plumb' || !/at (close|write)\(/.test(what))).toEqual([]);
       if (name === 'plumb' || isEverything()) expect(kills).toBeGreaterThan(command === 'ADD' ? 30 : 10);
-      expect(errors).toBeGreaterThan(name === 'plumb' ? kills : 8);
+      const areReadsTried = name === 'plumb' && (command !== 'GC' || isEverything());
+      expect(errors).toBeGreaterThan(areReadsTried ? kills : 8);
     });
   },
 );

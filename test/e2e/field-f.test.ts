@@ -20,6 +20,7 @@ import {
   executable,
   INSTALLED,
   type Outcome,
+  repetitions,
   startPlugin,
 } from '../support/plugin.ts';
 
@@ -319,7 +320,9 @@ const installAsync = (place: Installed, name: string, ...args: string[]): Promis
   });
 
 describe('plumb install', () => {
-  test('B86, B87: twenty replacements while runtimes call the executable and watch the configuration', async () => {
+  // Even, so that the last is the other version.
+  const replacements = 2 * repetitions(10);
+  test(`B86, B87: ${replacements} replacements while runtimes call the executable and watch the configuration`, async () => {
     const place = installed();
     mkdirSync(place.conf);
     const versions = EXECUTABLES.map((name, i) => {
@@ -356,7 +359,7 @@ describe('plumb install', () => {
       expect(await installAsync(place, ...version(0))).toBe(0);
       const loops = pods.map(attach);
       try {
-        for (let i = 0; i < 20; i++) expect(await installAsync(place, ...version(i))).toBe(0);
+        for (let i = 0; i < replacements; i++) expect(await installAsync(place, ...version(i))).toBe(0);
       } finally {
         isOver = true;
         for (const cycles of await Promise.all(loops)) expect(cycles).toBeGreaterThan(3);
