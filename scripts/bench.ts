@@ -3,7 +3,7 @@
 //
 // npm run bench -- [--quick] [--profile] [--write]
 //
-// The whole takes NN minutes, --quick two or three. --profile says where the time of one ADD
+// The whole takes five minutes, or ten on a slow machine, --quick a third of that. --profile says where the time of one ADD
 // goes and nothing else, --write makes docs/performance.md and its picture of the outcome.
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
