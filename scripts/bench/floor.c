@@ -1,5 +1,6 @@
 /* The least that an ADD can cost: what the kernel is asked for by a plain ADD of plumb, and nothing else, by a program
- * of which next to nothing has to be loaded. usage: floor NETNS HOSTNAME ADDRESS-BYTE-3 ADDRESS-BYTE-4 */
+ * of which next to nothing has to be loaded. usage: floor NETNS HOSTNAME ADDRESS-BYTE-3 ADDRESS-BYTE-4
+ * And the least of a DEL: floor HOSTNAME */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -80,7 +81,17 @@ static void file(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0 || write(fd, text, strlen(text)) < 0 || close(fd) < 0) die(path);
 }
+static int del(const char *name) {
+  char path[128];
+  struct ifinfomsg link = { .ifi_index = if_nametoindex(name) };
+  begin(RTM_DELLINK, 0, &link, sizeof link), done();
+  talk(netlink(), 1);
+  snprintf(path, sizeof path, "/run/floor-%s", name);
+  if (unlink(path) < 0) die(path);
+  return 0;
+}
 int main(int argc, char **argv) {
+  if (argc == 2) return del(argv[1]);
   if (argc != 5) return 2;
   char path[128], ip[32];
   snprintf(ip, sizeof ip, "10.64.%s.%s", argv[3], argv[4]);

@@ -8,16 +8,22 @@ export function floor(host: BenchHost, netns: string, round: number): number {
   return host.run([{ argv, env: {}, input: '' }]).ms;
 }
 
-/** The time of {@link floor} on a host of its own. */
-export function measureFloor(plugins: string, rounds: number): Sample {
+/** The times of {@link floor}, and of the same for DEL, on a host of its own. */
+export function measureFloor(
+  plugins: string,
+  rounds: number,
+): { readonly add: Sample; readonly del: Sample } {
   const host = new BenchHost(plugins);
-  const times: number[] = [];
+  const times: { add: number[]; del: number[] } = { add: [], del: [] };
   for (let round = 0; round <= rounds; round++) {
     const netns = host.container(`floor-${round}`);
-    const ms = floor(host, netns, round);
-    if (round > 0) times.push(ms);
+    const add = floor(host, netns, round);
+    const del = host.run([{ argv: [compiled('floor'), `floor${round}`], env: {}, input: '' }]).ms;
     host.removeContainer(netns);
+    if (round === 0) continue;
+    times.add.push(add);
+    times.del.push(del);
   }
   host.close();
-  return summarize(times);
+  return { add: summarize(times.add), del: summarize(times.del) };
 }
