@@ -33,10 +33,7 @@ export function copyFirst(
   const others = Array.from({ length: size - 1 }, (_, i) => marksOf(network, i + 1, port));
   const run = (argv: readonly [string, ...string[]], input = ''): string => {
     const [program, ...args] = argv;
-    const text = host.inside(() =>
-      execFileSync(program, args, { input, encoding: 'utf8', maxBuffer: 2 ** 26 }),
-    );
-    return text;
+    return host.inside(() => execFileSync(program, args, { input, encoding: 'utf8', maxBuffer: 2 ** 26 }));
   };
   if (backend === 'iptables') {
     const rules = run(['iptables-save', '-t', 'nat']);
