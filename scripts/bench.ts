@@ -59,7 +59,7 @@ function sayProfile(rounds: number): void {
     ),
   );
   say(
-    `The floor: a C program that asks the kernel for the same link, addresses and routes and does nothing else takes ${spread(floor.add)} ms, start and end of its process included; one that deletes the link takes ${spread(floor.del)} ms.`,
+    `The floor: a C program that asks the kernel for the same link, addresses and routes and does nothing else takes ${spread(floor.get('ADD'))} ms, start and end of its process included; one that deletes the link takes ${spread(floor.get('DEL'))} ms.`,
   );
 }
 

@@ -15,12 +15,16 @@ export function namespaceState(
   hostEnd: Link | undefined,
 ): NamespaceState {
   if (record !== undefined) {
-    const file = statOf(record.netns.path);
     // Also where the link is gone: the container may have lost it, which is no reason to take the rest away.
-    if (file?.dev === record.netns.dev && Number(file.ino) === record.netns.ino) return 'alive';
+    if (isNamespaceOf(record, statOf(record.netns.path))) return 'alive';
   }
   // Both ends of a pair go together, and the container's goes with its namespace.
   return hostEnd?.linkNetnsid === undefined ? 'gone' : 'detached';
+}
+
+/** Whether a file, if it is there, is the network namespace that ADD found. */
+export function isNamespaceOf({ netns }: AttachmentRecord, file: Stats | undefined): boolean {
+  return file?.dev === netns.dev && Number(file.ino) === netns.ino;
 }
 
 function statOf(path: string): Stats | undefined {

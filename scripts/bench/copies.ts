@@ -104,36 +104,33 @@ function makeLinks(
   others: readonly Marks[],
   run: (argv: readonly [string, ...string[]], input?: string) => string,
 ): void {
-  const links: string[] = [];
-  const limits: string[] = [];
-  others.forEach(({ ip }, i) => {
-    const inside = Math.floor(i / CONTAINERS_PER_NAMESPACE);
-    const netns = `${network}-copies-${inside}`;
-    if (i % CONTAINERS_PER_NAMESPACE === 0) host.container(netns);
-    const [veth, ifb] = [`vethcopy${i}`, `bwpcopy${i}`];
-    links.push(
-      `link add ${veth} type veth peer name eth${i} netns ${netns}`,
-      `link set ${veth} up`,
-      `address add 10.64.0.1/32 dev ${veth}`,
-      `route add ${ip} dev ${veth} scope host`,
-      `link add ${ifb} type ifb`,
-      `link set ${ifb} up`,
-    );
-    const tbf = 'root handle 1: tbf rate 100mbit burst 1250000 latency 25ms';
-    limits.push(
-      `qdisc add dev ${veth} ${tbf}`,
-      `qdisc add dev ${veth} ingress`,
-      `filter add dev ${veth} parent ffff: protocol all pref 1 u32 match u32 0 0 flowid 1:1 action mirred egress redirect dev ${ifb}`,
-      `qdisc add dev ${ifb} ${tbf}`,
-    );
-  });
-  run(['ip', '-batch', '-'], links.join('\n'));
-  run(['tc', '-batch', '-'], limits.join('\n'));
-  for (let inside = 0; inside * CONTAINERS_PER_NAMESPACE < others.length; inside++) {
-    const first = inside * CONTAINERS_PER_NAMESPACE;
-    const up = others
-      .slice(first, first + CONTAINERS_PER_NAMESPACE)
-      .map(({ ip }, i) => `link set eth${first + i} up\naddress add ${ip}/10 dev eth${first + i}`);
-    run(['ip', '-netns', `${network}-copies-${inside}`, '-batch', '-'], up.join('\n'));
+  const tbf = 'root handle 1: tbf rate 100mbit burst 1250000 latency 25ms';
+  for (let first = 0; first < others.length; first += CONTAINERS_PER_NAMESPACE) {
+    const netns = `${network}-copies-${first}`;
+    host.container(netns);
+    const links: string[] = [];
+    const limits: string[] = [];
+    const ends: string[] = [];
+    others.slice(first, first + CONTAINERS_PER_NAMESPACE).forEach(({ ip }, i) => {
+      const [veth, ifb, end] = [`vethcopy${first + i}`, `bwpcopy${first + i}`, `eth${i}`];
+      links.push(
+        `link add ${veth} type veth peer name ${end} netns ${netns}`,
+        `link set ${veth} up`,
+        `address add 10.64.0.1/32 dev ${veth}`,
+        `route add ${ip} dev ${veth} scope host`,
+        `link add ${ifb} type ifb`,
+        `link set ${ifb} up`,
+      );
+      limits.push(
+        `qdisc add dev ${veth} ${tbf}`,
+        `qdisc add dev ${veth} ingress`,
+        `filter add dev ${veth} parent ffff: protocol all pref 1 u32 match u32 0 0 flowid 1:1 action mirred egress redirect dev ${ifb}`,
+        `qdisc add dev ${ifb} ${tbf}`,
+      );
+      ends.push(`link set ${end} up`, `address add ${ip}/10 dev ${end}`);
+    });
+    run(['ip', '-batch', '-'], links.join('\n'));
+    run(['tc', '-batch', '-'], limits.join('\n'));
+    run(['ip', '-netns', netns, '-batch', '-'], ends.join('\n'));
   }
 }

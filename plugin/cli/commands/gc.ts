@@ -15,6 +15,7 @@ import { addressesInUse } from '../gc/namespaces.ts';
 import { describeItem, type ItemJson, itemJson } from '../gc/report.ts';
 import { type Inventory, takeInventory } from '../inventory.ts';
 import type { Lease } from '../leases.ts';
+import { isNamespaceOf } from '../namespace-state.ts';
 import type { Output } from '../output.ts';
 import type { AddCommand } from './all.ts';
 
@@ -47,9 +48,7 @@ export const gc: AddCommand = (program, out) => {
 /** Throws an `Error` in the network namespace of a container, where all links of the host look gone. */
 function refuseInside({ attachments }: Inventory): void {
   const own = statOrNothing('/proc/self/ns/net');
-  const inside = attachments.find(
-    ({ record }) => record?.netns.dev === own?.dev && record?.netns.ino === Number(own?.ino),
-  );
+  const inside = attachments.find(({ record }) => record !== undefined && isNamespaceOf(record, own));
   if (inside === undefined) return;
   const { containerId, network } = inside;
   throw new Error(
